@@ -1,0 +1,2 @@
+//! pirushka-cli
+fn main() {}

@@ -1,0 +1,1 @@
+//! pirushka-peer-core

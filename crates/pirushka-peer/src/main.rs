@@ -1,0 +1,2 @@
+//! pirushka-peer
+fn main() {}

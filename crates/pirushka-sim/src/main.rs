@@ -1,0 +1,2 @@
+//! pirushka-sim
+fn main() {}

@@ -1,0 +1,335 @@
+//! Where a person or a peer is reached, as text: `host[:port]/<64 hex>?k=<base32 PeerId>[&t=<intro token>]` (fact 13).
+//!
+//! A peer alone is `host[:port]?k=<base32 PeerId>`. Both may carry the scheme `pirushka://`. Nothing is ever shortened.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
+
+use crate::ids::{Fingerprint, IntroToken, PeerId};
+use crate::limits::DEFAULT_PORT;
+
+const SCHEME: &str = "pirushka://";
+
+/// Why a text is not an address. Each says what was expected and what came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Nothing there.
+    #[error("the address is empty; expected host/fingerprint?k=key")]
+    Empty,
+    /// Another scheme than ours.
+    #[error("the link starts with \"{0}://\"; expected \"pirushka://\"")]
+    Scheme(String),
+    /// The host is not one.
+    #[error("\"{0}\" is neither a host name nor an IP address")]
+    Host(String),
+    /// The port is not one.
+    #[error("\"{0}\" is not a port; expected a number from 1 to 65535")]
+    Port(String),
+    /// The person is missing.
+    #[error("the address names a peer but no person; expected host/ followed by 64 hexadecimal digits")]
+    NoFingerprint,
+    /// A person where a peer alone was expected.
+    #[error("this is a person's address; expected a peer's, which has no / and no fingerprint")]
+    NotAPeer,
+    /// The fingerprint has the wrong number of digits.
+    #[error("the fingerprint has {0} characters; expected all 64 hexadecimal digits")]
+    FingerprintLength(usize),
+    /// The fingerprint has something else than digits.
+    #[error("the fingerprint contains something that is not a hexadecimal digit")]
+    FingerprintDigits,
+    /// `k=` is not 32 bytes of base32.
+    #[error("the peer's key (k=) is damaged; expected 52 characters a-z and 2-7")]
+    Key,
+    /// The peer's key is missing.
+    #[error("the peer's key (k=) is missing; ask for the full address")]
+    NoKey,
+    /// `t=` is not 16 bytes of base32.
+    #[error("the invite (t=) is damaged; expected 26 characters a-z and 2-7")]
+    Token,
+    /// Something behind `?` that no version defines.
+    #[error("\"{0}\" is not part of an address; after the ? only k= and t= may stand, once each")]
+    Parameter(String),
+}
+
+/// A host name or an IP address; always lower case, never empty, at most 253 bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Host(String);
+
+impl Host {
+    /// The text, an IPv6 address without brackets.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({})", self.0)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(':') { write!(f, "[{}]", self.0) } else { f.write_str(&self.0) }
+    }
+}
+
+impl FromStr for Host {
+    type Err = AddressError;
+
+    fn from_str(s: &str) -> Result<Self, AddressError> {
+        let refuse = || AddressError::Host(s.chars().take(80).collect());
+        if let Some(inner) = s.strip_prefix('[').and_then(|s| s.strip_suffix(']')) {
+            return inner.parse::<Ipv6Addr>().map(|ip| Self(ip.to_string())).map_err(|_| refuse());
+        }
+        if let Ok(ip) = s.parse::<Ipv6Addr>() {
+            return Ok(Self(ip.to_string()));
+        }
+        let name = s.to_ascii_lowercase();
+        let looks_numeric = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        if looks_numeric {
+            return name.parse::<Ipv4Addr>().map(|ip| Self(ip.to_string())).map_err(|_| refuse());
+        }
+        let label_ok = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if name.len() <= 253 && name.split('.').all(label_ok) { Ok(Self(name)) } else { Err(refuse()) }
+    }
+}
+
+/// Where a peer is reached and by which key it is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerAddress {
+    #[allow(missing_docs)]
+    pub host: Host,
+    /// UDP port.
+    pub port: u16,
+    /// Pins the peer.
+    pub peer_id: PeerId,
+}
+
+/// Where a person is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The host of the person's peer.
+    pub host: Host,
+    /// UDP port.
+    pub port: u16,
+    /// Who.
+    pub fingerprint: Fingerprint,
+    /// Pins the peer; absent in the seed's form.
+    pub peer_id: Option<PeerId>,
+    /// An invite.
+    pub token: Option<IntroToken>,
+}
+
+impl Address {
+    /// The peer's part, if its key is known.
+    #[must_use]
+    pub fn peer(&self) -> Option<PeerAddress> {
+        self.peer_id.map(|peer_id| PeerAddress { host: self.host.clone(), port: self.port, peer_id })
+    }
+
+    /// The same as a link that programs open.
+    #[must_use]
+    pub fn to_link(&self) -> String {
+        format!("{SCHEME}{self}")
+    }
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}?k={}", self.host, Port(self.port), self.peer_id)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}/{}", self.host, Port(self.port), self.fingerprint)?;
+        let mut separator = '?';
+        if let Some(peer_id) = self.peer_id {
+            write!(f, "?k={peer_id}")?;
+            separator = '&';
+        }
+        if let Some(token) = self.token {
+            write!(f, "{separator}t={}", base32(&token.0))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for PeerAddress {
+    type Err = AddressError;
+
+    fn from_str(s: &str) -> Result<Self, AddressError> {
+        let parts = Parts::split(s)?;
+        if parts.path.is_some() {
+            return Err(AddressError::NotAPeer);
+        }
+        if parts.token.is_some() {
+            return Err(AddressError::Parameter("t".into()));
+        }
+        let peer_id = parts.peer_id.ok_or(AddressError::NoKey)?;
+        Ok(Self { host: parts.host, port: parts.port, peer_id })
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(s: &str) -> Result<Self, AddressError> {
+        let parts = Parts::split(s)?;
+        let hex = parts.path.filter(|path| !path.is_empty()).ok_or(AddressError::NoFingerprint)?;
+        let digits = hex.chars().count();
+        if digits != 64 {
+            return Err(AddressError::FingerprintLength(digits));
+        }
+        let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).map_err(|_| AddressError::FingerprintDigits)?;
+        let fingerprint = Fingerprint(bytes.try_into().map_err(|_| AddressError::FingerprintDigits)?);
+        Ok(Self { host: parts.host, port: parts.port, fingerprint, peer_id: parts.peer_id, token: parts.token })
+    }
+}
+
+/// Lower-case base32 without padding.
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
+}
+
+struct Port(u16);
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == DEFAULT_PORT { Ok(()) } else { write!(f, ":{}", self.0) }
+    }
+}
+
+struct Parts<'a> {
+    host: Host,
+    port: u16,
+    path: Option<&'a str>,
+    peer_id: Option<PeerId>,
+    token: Option<IntroToken>,
+}
+
+impl<'a> Parts<'a> {
+    fn split(s: &'a str) -> Result<Self, AddressError> {
+        let s = without_scheme(s.trim())?;
+        if s.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        let (place, query) = s.split_once('?').map_or((s, None), |(place, query)| (place, Some(query)));
+        let (authority, path) =
+            place.split_once('/').map_or((place, None), |(a, p)| (a, Some(p.trim_end_matches('/'))));
+        let (host, port) = split_port(authority)?;
+        let mut parts = Self { host: host.parse()?, port, path, peer_id: None, token: None };
+        for parameter in query.into_iter().flat_map(|q| q.split('&')) {
+            parts.take(parameter)?;
+        }
+        Ok(parts)
+    }
+
+    fn take(&mut self, parameter: &str) -> Result<(), AddressError> {
+        let unknown = || AddressError::Parameter(parameter.chars().take(20).collect());
+        let (name, value) = parameter.split_once('=').ok_or_else(unknown)?;
+        match name {
+            "k" if self.peer_id.is_none() => self.peer_id = Some(PeerId(unbase32(value).ok_or(AddressError::Key)?)),
+            "t" if self.token.is_none() => self.token = Some(IntroToken(unbase32(value).ok_or(AddressError::Token)?)),
+            _ => return Err(unknown()),
+        }
+        Ok(())
+    }
+}
+
+fn without_scheme(s: &str) -> Result<&str, AddressError> {
+    match s.split_once("://") {
+        None => Ok(s),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("pirushka") => Ok(rest),
+        Some((scheme, _)) => Err(AddressError::Scheme(scheme.chars().take(20).collect())),
+    }
+}
+
+fn split_port(authority: &str) -> Result<(&str, u16), AddressError> {
+    let colon_ends_host = |s: &str| s.ends_with(']') || !s.contains(':');
+    match authority.rsplit_once(':') {
+        Some((host, port)) if colon_ends_host(host) => {
+            let number = port.parse().ok().filter(|&p: &u16| p != 0);
+            Ok((host, number.ok_or_else(|| AddressError::Port(port.chars().take(20).collect()))?))
+        }
+        _ => Ok((authority, DEFAULT_PORT)),
+    }
+}
+
+fn unbase32<const N: usize>(s: &str) -> Option<[u8; N]> {
+    if s.len() > 64 {
+        return None;
+    }
+    BASE32_NOPAD.decode(s.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hex() -> String {
+        "a4".repeat(32)
+    }
+
+    #[test]
+    fn a_full_address_reads_back_as_it_was_written() {
+        for host in ["peer.example", "192.0.2.1:99", "[2001:db8::1]:99", "[2001:db8::1]"] {
+            let key = PeerId([7; 32]).to_base32();
+            let text = format!("{host}/{}?k={key}&t={}", hex(), base32(&[9; 16]));
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
+            assert_eq!(address.to_link().parse(), Ok(address.clone()));
+            assert_eq!(address.peer().unwrap().to_string(), format!("{host}?k={key}"));
+        }
+    }
+
+    #[test]
+    fn the_seeds_form_without_a_key_is_understood() {
+        let address: Address = format!("myprivate.peer.com/{}", hex()).parse().unwrap();
+        assert_eq!((address.port, address.peer_id), (DEFAULT_PORT, None));
+    }
+
+    #[test]
+    fn a_shortened_fingerprint_is_refused_by_name() {
+        assert_eq!("h.example/a4f5c".parse::<Address>(), Err(AddressError::FingerprintLength(5)));
+        assert_eq!(format!("h/{}", "z".repeat(64)).parse::<Address>(), Err(AddressError::FingerprintDigits));
+        assert_eq!("h.example".parse::<Address>(), Err(AddressError::NoFingerprint));
+    }
+
+    #[test]
+    fn every_fault_has_its_name() {
+        let full = |query: &str| format!("h.example/{}?{query}", hex()).parse::<Address>();
+        assert_eq!("".parse::<Address>(), Err(AddressError::Empty));
+        assert_eq!("https://h/x".parse::<Address>(), Err(AddressError::Scheme("https".into())));
+        assert_eq!("-h/x".parse::<Address>(), Err(AddressError::Host("-h".into())));
+        assert_eq!("1.2.3.400/x".parse::<Address>(), Err(AddressError::Host("1.2.3.400".into())));
+        assert_eq!("h:0/x".parse::<Address>(), Err(AddressError::Port("0".into())));
+        assert_eq!("h:70000/x".parse::<Address>(), Err(AddressError::Port("70000".into())));
+        assert_eq!(full("k=abc"), Err(AddressError::Key));
+        assert_eq!(full("t=abc"), Err(AddressError::Token));
+        assert_eq!(full("x=abc"), Err(AddressError::Parameter("x=abc".into())));
+        assert_eq!("h.example".parse::<PeerAddress>(), Err(AddressError::NoKey));
+        assert_eq!(format!("h/{}", hex()).parse::<PeerAddress>(), Err(AddressError::NotAPeer));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_parses_or_is_refused_without_a_panic(text in "\\PC{0,200}") {
+            if let Ok(address) = text.parse::<Address>() {
+                prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
+            let _ = text.parse::<PeerAddress>();
+        }
+    }
+}
