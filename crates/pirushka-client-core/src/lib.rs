@@ -1,1 +1,3 @@
-//! pirushka-client-core
+//! The client as a pure machine (being written).
+pub mod api;
+pub use api::*;

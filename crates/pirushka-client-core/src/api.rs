@@ -1,0 +1,438 @@
+//! What a shell sees: rows to keep, events to show, and the plain types that describe people and messages.
+
+use pirushka_wire::{Fingerprint, PeerAddress};
+
+/// Names a contact within one profile; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct ContactId(#[n(0)] pub u32);
+
+/// Names a message within one profile; ascending in the order of display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct MessageId(#[n(0)] pub u64);
+
+/// Names a UDP socket. A shell opens it at the first packet that leaves through it, with a port of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u32);
+
+/// Names a question to the DNS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueryId(pub u32);
+
+/// The tables of a profile. A row is `(table, key, value)`; values are opaque to the shell but for [`Table::Message`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// One row: keys, name, home peers, counters.
+    Profile = 0,
+    /// People.
+    Contact = 1,
+    /// MLS state: `contact u32 | session number u64 | key`.
+    Session = 2,
+    /// Private parts of published key packages.
+    KeyPackage = 3,
+    /// My contact queues, which contacts leave messages in.
+    Queue = 4,
+    /// What has no end-to-end receipt yet.
+    Outbox = 5,
+    /// Conversations; key = message id (u64 big-endian), value = [`Message::from_row`]. Not needed to load a client.
+    Message = 6,
+    /// Content ids already taken in: `contact u32 | content id[16]`.
+    Seen = 7,
+    /// Invites.
+    Invite = 8,
+    /// Parts of long messages, and messages that cannot be read yet.
+    Pending = 9,
+    /// What outlives a contact: block list, counts of six-digit runs, by fingerprint.
+    Memory = 10,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 11] = [
+        Self::Profile,
+        Self::Contact,
+        Self::Session,
+        Self::KeyPackage,
+        Self::Queue,
+        Self::Outbox,
+        Self::Message,
+        Self::Seen,
+        Self::Invite,
+        Self::Pending,
+        Self::Memory,
+    ];
+}
+
+/// One change of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    #[allow(missing_docs)]
+    pub table: Table,
+    #[allow(missing_docs)]
+    pub key: Vec<u8>,
+    /// `None` deletes the row.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A datagram to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    /// Through which socket.
+    pub socket: SocketId,
+    /// Where to.
+    pub to: std::net::SocketAddr,
+}
+
+/// Something that the shell must do or may show. Handed out only when the rows behind it are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Look the host up: SRV `_pirushka._udp`, then A and AAAA; answer with [`crate::Client::handle_resolved`].
+    Resolve {
+        #[allow(missing_docs)]
+        query: QueryId,
+        #[allow(missing_docs)]
+        host: String,
+        /// Used unless SRV names another.
+        port: u16,
+    },
+    /// Look up TXT `_pirushka.<host>`; answer with [`crate::Client::handle_peer_key`].
+    ResolveKey {
+        #[allow(missing_docs)]
+        query: QueryId,
+        #[allow(missing_docs)]
+        host: String,
+    },
+    /// This socket is no longer needed.
+    CloseSocket {
+        #[allow(missing_docs)]
+        socket: SocketId,
+    },
+    /// A message to show: new from a contact, or a gap.
+    Message(Box<Message>),
+    /// A message of mine has come further.
+    MessageState {
+        #[allow(missing_docs)]
+        contact: ContactId,
+        #[allow(missing_docs)]
+        id: MessageId,
+        #[allow(missing_docs)]
+        state: MessageState,
+    },
+    /// A contact was added, changed its state, its name, or the state of its verification.
+    Contact(ContactId),
+    /// The six digits are ready to be compared.
+    CodeReady(ContactId),
+    /// The path to a home peer changed.
+    Home {
+        #[allow(missing_docs)]
+        peer: PeerAddress,
+        #[allow(missing_docs)]
+        state: HomeState,
+    },
+    /// Something the person should know; see [`Warning`].
+    Warning(Warning),
+}
+
+/// Something that is wrong and that the person should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// The opened nonce does not fit the commitment: somebody may stand in between.
+    CodeForged(ContactId),
+    /// Another copy of this profile is running.
+    Superseded,
+    /// The contact could not be reached for this reason yet; it is tried again.
+    AddingDelayed {
+        #[allow(missing_docs)]
+        contact: ContactId,
+        #[allow(missing_docs)]
+        reason: AddingTrouble,
+    },
+    /// A new encrypted session was started because messages could not be read.
+    SessionRenewed(ContactId),
+}
+
+/// Why a first contact does not get through yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddingTrouble {
+    /// The host name has no address.
+    NoAddress,
+    /// No answer from the contact's peer.
+    PeerUnavailable,
+    /// The peer does not know the person (now).
+    UnknownUser,
+    /// The person's CARD is older than 14 days.
+    CardExpired,
+    /// CARD or key package do not belong to the fingerprint, or the CARD does not name this peer.
+    BundleForged,
+    /// The invite is used up, revoked or wrong, or the person takes no strangers.
+    IntroRefused,
+    /// The person's intro inbox is full.
+    InboxFull,
+}
+
+/// The path to a home peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomeState {
+    /// On the way.
+    Connecting,
+    /// Registered: messages arrive by themselves.
+    Online,
+    /// "Peer unavailable" (fact 10); tried again at growing intervals.
+    Unavailable,
+}
+
+/// How far a message of mine has come. Never goes back but from `Held` to `Queued`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub enum MessageState {
+    /// On my disk.
+    #[n(0)]
+    Queued,
+    /// In the RAM of the recipient's peer.
+    #[n(1)]
+    Held {
+        /// Until then, Unix milliseconds.
+        #[n(0)]
+        until_ms: u64,
+    },
+    /// On the recipient's disk.
+    #[n(2)]
+    Delivered,
+    /// Seen.
+    #[n(3)]
+    Read,
+    /// Given up.
+    #[n(4)]
+    Failed {
+        #[allow(missing_docs)]
+        #[n(0)]
+        reason: Failure,
+    },
+    /// Not mine: it came in.
+    #[n(5)]
+    Received,
+}
+
+/// Why a message was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Failure {
+    /// The contact was removed or blocked before it was delivered.
+    #[n(0)]
+    ContactGone,
+}
+
+/// What a row of a conversation is.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub enum MessageBody {
+    /// A text.
+    #[n(0)]
+    Text(#[n(0)] String),
+    /// Messages are missing here; late ones take their places.
+    #[n(1)]
+    Gap {
+        /// How many.
+        #[n(0)]
+        missing: u64,
+    },
+    /// Of a kind that this version does not know; kept.
+    #[n(2)]
+    NeedsNewerVersion {
+        #[allow(missing_docs)]
+        #[n(0)]
+        kind: u32,
+        #[allow(missing_docs)]
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        raw: Vec<u8>,
+    },
+}
+
+/// One row of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct Message {
+    #[allow(missing_docs)]
+    #[n(0)]
+    pub id: MessageId,
+    #[allow(missing_docs)]
+    #[n(1)]
+    pub contact: ContactId,
+    /// Mine, or the contact's.
+    #[n(2)]
+    pub outgoing: bool,
+    /// Random, the same at both ends.
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub content: [u8; 16],
+    /// Position in the sender's sequence.
+    #[n(4)]
+    pub seq: u64,
+    /// When the sender wrote it, by the sender's clock, Unix milliseconds.
+    #[n(5)]
+    pub sent_ms: u64,
+    /// When it was stored here, Unix milliseconds.
+    #[n(6)]
+    pub stored_ms: u64,
+    #[allow(missing_docs)]
+    #[n(7)]
+    pub state: MessageState,
+    #[allow(missing_docs)]
+    #[n(8)]
+    pub body: MessageBody,
+    /// Whether the person has seen it (incoming).
+    #[n(9)]
+    pub seen: bool,
+}
+
+impl Message {
+    /// Reads a row of [`Table::Message`].
+    ///
+    /// # Errors
+    /// The value is damaged.
+    pub fn from_row(value: &[u8]) -> Result<Self, DamagedRow> {
+        minicbor::decode(value).map_err(|_| DamagedRow(Table::Message))
+    }
+}
+
+/// A row that is not what this program wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a row of table {0:?} is damaged")]
+pub struct DamagedRow(pub Table);
+
+/// Where a person stands with me.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum ContactState {
+    /// I introduced myself and wait for an answer.
+    #[n(0)]
+    Adding,
+    /// Introduced itself and waits for mine: accept, refuse or block.
+    #[n(1)]
+    Request,
+    /// We can write to each other.
+    #[n(2)]
+    Active,
+    /// Nothing is taken from it.
+    #[n(3)]
+    Blocked,
+}
+
+/// The state of the six digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodeState {
+    /// The three steps are not through yet.
+    Pending,
+    /// To be compared: `"042 817"`.
+    Ready(String),
+    /// No further run; compare a QR code or the 60 digits.
+    Exhausted,
+    /// An opening did not fit.
+    Forged,
+}
+
+/// A person, as shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactInfo {
+    #[allow(missing_docs)]
+    pub id: ContactId,
+    /// As I call it; unique within the profile.
+    pub name: String,
+    /// As it calls itself.
+    pub claimed_name: String,
+    /// Another contact is known by the name that this one claims.
+    pub name_conflict: bool,
+    #[allow(missing_docs)]
+    pub fingerprint: Fingerprint,
+    #[allow(missing_docs)]
+    pub state: ContactState,
+    #[allow(missing_docs)]
+    pub verified: bool,
+    #[allow(missing_docs)]
+    pub code: CodeState,
+    /// Where it is served.
+    pub homes: Vec<PeerAddress>,
+    /// My messages to it that have no receipt.
+    pub unreceipted: usize,
+    /// Trouble while adding, if any.
+    pub trouble: Option<AddingTrouble>,
+}
+
+/// An invite, as shown. The address is in [`crate::Client::invite_address`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InviteInfo {
+    /// Ascending.
+    pub id: u32,
+    #[allow(missing_docs)]
+    pub label: String,
+    /// Unix seconds.
+    pub expiry_s: u64,
+    /// How many more people it lets in.
+    pub uses_left: u16,
+    /// Whether whoever comes by it must be accepted by hand.
+    pub ask: bool,
+    /// The full address with the token, while there is a home peer.
+    pub address: Option<String>,
+}
+
+/// A home peer, as shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HomeInfo {
+    #[allow(missing_docs)]
+    pub peer: PeerAddress,
+    #[allow(missing_docs)]
+    pub state: HomeState,
+    /// Round-trip time.
+    pub rtt_us: Option<u64>,
+    /// My address as the peer sees it.
+    pub observed: Option<std::net::SocketAddr>,
+    /// The keepalive in force.
+    pub keepalive_s: u64,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// No such contact.
+    #[error("there is no such contact")]
+    NoSuchContact,
+    /// The name is in use.
+    #[error("another contact is already called \"{0}\"")]
+    NameTaken(String),
+    /// Empty, too long, or with control characters.
+    #[error("\"{0}\" cannot be a name: 1 to 64 characters, no control characters")]
+    BadName(String),
+    /// The address is my own.
+    #[error("this is your own address")]
+    OwnAddress,
+    /// The contact is already there.
+    #[error("this person is already a contact, called \"{0}\"")]
+    AlreadyContact(String),
+    /// The contact is blocked.
+    #[error("\"{0}\" is blocked")]
+    Blocked(String),
+    /// Only a request can be accepted or refused.
+    #[error("\"{0}\" is not a request")]
+    NotARequest(String),
+    /// A request cannot be written to.
+    #[error("\"{0}\" is a request; accept it first")]
+    NotAccepted(String),
+    /// The text is empty.
+    #[error("the text is empty")]
+    EmptyText,
+    /// The text is too long.
+    #[error("the text has {0} bytes; at most 65536 travel as a text")]
+    TextTooLong(usize),
+    /// No home peer is set.
+    #[error("no home peer is set")]
+    NoHome,
+    /// No such invite.
+    #[error("there is no such invite")]
+    NoSuchInvite,
+    /// The code is not there to be confirmed.
+    #[error("there is no code to confirm yet")]
+    NoCode,
+    /// No further run of the six digits.
+    #[error("the six digits have been tried three times with this person; compare the QR code or the 60 digits")]
+    CodeExhausted,
+}
