@@ -1,1 +1,39 @@
-//! pirushka-link
+//! The session between a client and a peer, both sides, as pure machines: bytes and time in; packets, events and the
+//! next deadline out. `spec/packets.md` is the text this code follows.
+//!
+//! The problem: a client must talk to a peer of which it knows nothing but a 32-byte key, over UDP, through NATs that
+//! forget and networks that change, while strangers forge, replay, flood and watch. The answer is a Noise_NK handshake
+//! behind a cookie, then packets sealed with AES-256-GCM, all of it under a veil that leaves no constant byte on the
+//! wire. The client stays anonymous here; who it is, it says inside (REGISTER), bound to [`ClientLink::binding`].
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`ClientLink`] | one session with one peer: requests are repeated until answered, pushes come out as events |
+//! | [`PeerLink`] | all sessions of one shard of a peer: decrypts, replays refused, paths validated, answers packed |
+//! | [`Flight`] | what is sent and not yet answered: retransmission timeout and congestion window, used by both sides |
+//! | [`PeerKey`] | the only thing a peer ever keeps on disk |
+//!
+//! # Driving a machine
+//! 1. Feed one input: `handle_datagram`, `handle_timeout` or a command.
+//! 2. Drain `poll_event`, act on what comes (which may mean more commands).
+//! 3. Drain `poll_transmit`, hand each datagram to the socket.
+//! 4. Sleep until `poll_timeout` or the next input.
+//!
+//! What it does not do: sockets, DNS, threads, and anything a message means.
+
+#![forbid(unsafe_code)]
+
+pub mod client;
+mod counters;
+mod flight;
+mod keys;
+pub mod peer;
+
+pub use client::{
+    Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent, Keepalive, LostReason, Status, TicketData,
+};
+pub use counters::{Counters, Drop};
+pub use flight::Flight;
+pub use keys::PeerKey;
+pub use peer::{CloseReason, PeerLink, PeerLinkConfig, PeerLinkEvent, Received, SessionHandle, Transmit};
+pub use pirushka_wire::handshake::{Terms, Welcome};
