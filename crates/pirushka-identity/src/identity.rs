@@ -6,6 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use pirushka_wire::{Fingerprint, PeerAddress, PeerId};
 use rand_core::CryptoRng;
 use rcgen::{CertificateParams, DistinguishedName, PublicKeyData, SerialNumber, SignatureAlgorithm, date_time_ymd};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::card::{Card, IntroPolicy};
@@ -127,15 +128,25 @@ impl rcgen::SigningKey for Ed25519<'_> {
     }
 }
 
-/// Empty name, serial number 1, the years 1975 to 4096 whoever makes it and when: nothing in it tells of its maker.
+/// Empty name and the years 1975 to 4096 whoever makes it and when, so nothing in it tells of its maker. 195 bytes.
 fn self_signed(key: &SigningKey) -> Certificate {
+    let signer = Ed25519 { key, public: key.verifying_key().to_bytes() };
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.serial_number = Some(SerialNumber::from_slice(&[1]));
+    params.serial_number = Some(SerialNumber::from_slice(&serial_number(&signer.public)));
     params.not_before = date_time_ymd(1975, 1, 1);
     params.not_after = date_time_ymd(4096, 1, 1);
-    let signer = Ed25519 { key, public: key.verifying_key().to_bytes() };
     // Fixed parameters and a signer that cannot fail: what comes out is what `parse` accepts, as a test shows.
     let made = params.self_signed(&signer).expect("fixed parameters are valid");
     Certificate::parse(made.der()).expect("a certificate of ours is valid")
+}
+
+/// From the key, since all our certificates share one (empty) issuer and X.509 libraries refuse a repeated pair of
+/// issuer and serial number. Bits 7 and 6 are 0 and 1: positive, and always 20 bytes long (RFC 5280 section 4.1.2.2).
+fn serial_number(public_key: &[u8; 32]) -> [u8; 20] {
+    let hash: [u8; 32] = Sha256::digest(public_key).into();
+    let mut serial = [0; 20];
+    serial.copy_from_slice(&hash[..20]);
+    serial[0] = serial[0] & 0x3f | 0x40;
+    serial
 }

@@ -188,7 +188,7 @@ fn a_card_without_a_home_is_a_bug_of_the_caller() {
 }
 
 #[test]
-fn openssl_prints_our_fingerprint_and_believes_our_signature() {
+fn openssl_prints_our_fingerprint() {
     let one = person(1);
     let Some(text) = openssl(&one.certificate().to_pem(), &["x509", "-noout", "-fingerprint", "-sha256"]) else {
         eprintln!("skipped: there is no openssl here");
