@@ -1,0 +1,52 @@
+//! Numbers of the peer that the protocol or this program's memory layout fixes; operators change [`crate::PeerConfig`].
+
+use pirushka_wire::limits::{BODY_MAX, ENVELOPES, INTRO_PART_MAX, INTRO_PARTS_MAX};
+use pirushka_wire::time::{HOUR, SECOND};
+
+/// Live sessions of one user; a further one replaces the one longest silent (`spec/peer.md`).
+pub const SESSIONS_PER_USER: usize = 4;
+/// How long the deposit id of an acknowledged envelope is remembered, in seconds: longer than any retransmission.
+pub const ACKED_MEMORY_S: u32 = 60;
+/// How many acknowledged deposit ids are remembered per user at most; beyond it the oldest go early. A repeat is then
+/// delivered a second time, which the recipient notices by itself.
+pub const ACKED_MEMORY_MAX: usize = 1024;
+/// An introduction whose parts do not all arrive within this time is dropped, in µs.
+pub const INTRO_INCOMPLETE_US: u64 = 60 * SECOND;
+/// What a refused part without part 0 is told to wait, in ms: parts that overtook each other arrive the second time.
+pub const INTRO_REORDER_MS: u32 = 300;
+/// The longest delay of LATER, in seconds.
+pub const LATER_MAX_S: u16 = 150;
+/// Looked-up bundles a session may have cached at once; a further one replaces the oldest.
+pub const DOWNLOADS_PER_SESSION: usize = 2;
+/// How long a looked-up bundle is kept for FETCH, in µs.
+pub const DOWNLOAD_LIFE_US: u64 = 60 * SECOND;
+/// How long the parts of a long body may take to arrive, in µs.
+pub const UPLOAD_LIFE_US: u64 = 60 * SECOND;
+/// Ranges of request ids already carried out that a registered session remembers; beyond it the lowest go.
+pub const DONE_RANGES: usize = 64;
+/// A source prefix gets one one-time package in this time, in µs.
+pub const ONE_TIME_EVERY_US: u64 = HOUR;
+/// IPv4 sources count by this many leading bits.
+pub const PREFIX_V4_BITS: u32 = 24;
+/// IPv6 sources count by this many leading bits.
+pub const PREFIX_V6_BITS: u32 = 56;
+
+/// What a held envelope costs beyond its own bytes: deposit id 16, slot in the mailbox 32 at worst-case fill 64, index
+/// 32, the allocator's rounding 16.
+pub const MESSAGE_OVERHEAD: u64 = 128;
+/// What a contact queue costs while empty: record 72, index 40, both at their fill.
+pub const QUEUE_OVERHEAD: u64 = 192;
+/// What a user costs without queues, messages and bundle, the certificate's bytes not counted.
+pub const USER_OVERHEAD: u64 = 768;
+/// What a token costs, and each introduction remembered as having used it.
+pub const TOKEN_OVERHEAD: u64 = 96;
+/// What a bundle costs beyond its bytes.
+pub const BUNDLE_OVERHEAD: u64 = 192;
+/// What an introduction costs beyond its parts and their [`MESSAGE_OVERHEAD`].
+pub const INTRO_OVERHEAD: u64 = 256;
+
+const _: () = {
+    assert!(BODY_MAX <= 16 * 1024);
+    assert!(ENVELOPES[2] <= u16::MAX as usize);
+    assert!(INTRO_PARTS_MAX as usize * INTRO_PART_MAX > 8 * 1024);
+};
