@@ -1,0 +1,47 @@
+//! `completions`, `man`, `version`: what the program says about itself.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::args;
+use crate::fault::{Exit, Fault, Outcome};
+use crate::lang;
+use crate::out::Out;
+
+/// Prints the completions for `shell`.
+pub fn completions(shell: clap_complete::Shell) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut args::command(), "pirushka", &mut script);
+    let _ = std::io::stdout().write_all(&script);
+}
+
+/// Prints the main manual page, or writes all of them into `folder`.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn man(out: Out, folder: Option<&Path>) -> Outcome {
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(args::command()).render(&mut page).map_err(Fault::unexpected)?;
+        let _ = std::io::stdout().write_all(&page);
+        return Ok(());
+    };
+    let failed = |error: std::io::Error| {
+        let arguments = [("path", &*folder.display().to_string()), ("reason", &error.to_string())];
+        Fault::new(Exit::Config, "fault.cannot_write", &arguments)
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    clap_mangen::generate_to(args::command(), folder).map_err(failed)?;
+    out.say(lang::text("man.written", &[("path", &folder.display().to_string())]));
+    Ok(())
+}
+
+/// Prints the version of the program.
+pub fn version(out: Out) {
+    let version = env!("CARGO_PKG_VERSION");
+    if out.json {
+        out.record("version", &serde_json::json!({ "version": version }));
+    } else {
+        out.say(format!("pirushka {version}"));
+    }
+}

@@ -1,0 +1,165 @@
+//! What is printed: data on stdout, everything else on stderr; texts from other people made harmless.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+/// Where and how this process prints.
+#[derive(Debug, Clone, Copy)]
+pub struct Out {
+    /// `--json`
+    pub json: bool,
+}
+
+impl Out {
+    /// One JSON object with `"v":1` and its type as a line on stdout.
+    pub fn record(self, kind: &str, value: &impl Serialize) {
+        line(&record(kind, value));
+    }
+
+    /// A line of data for people, on stdout. Nothing under `--json`.
+    pub fn say(self, text: impl AsRef<str>) {
+        if !self.json {
+            line(text.as_ref());
+        }
+    }
+
+    /// A remark that is no data: on stderr, and only when a person is looking.
+    pub fn advise(self, text: impl AsRef<str>) {
+        if !self.json && std::io::stderr().is_terminal() {
+            let _ = writeln!(anstream::stderr(), "{}", text.as_ref().dimmed());
+        }
+    }
+
+    /// A remark that must be seen even in a script's log: on stderr.
+    pub fn warn(self, text: impl AsRef<str>) {
+        if !self.json {
+            let _ = writeln!(anstream::stderr(), "{} {}", "!".yellow().bold(), text.as_ref());
+        }
+    }
+}
+
+/// One JSON object as a line, `v` and `type` first.
+#[must_use]
+pub fn record(kind: &str, value: &impl Serialize) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("v".into(), 1.into());
+    object.insert("type".into(), kind.into());
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::Object(fields)) => object.extend(fields),
+        Ok(serde_json::Value::Null) | Err(_) => {}
+        Ok(other) => {
+            object.insert("value".into(), other);
+        }
+    }
+    serde_json::Value::Object(object).to_string()
+}
+
+/// Writes a line to stdout. A closed pipe ends the program quietly, as other tools do.
+fn line(text: &str) {
+    let mut stdout = anstream::stdout();
+    if writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// One line of somebody else's making: control and bidirectional characters shown as what they are, so that it can
+/// neither move the cursor nor turn the line round.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if is_harmless(c) { Ok(c) } else { Err(c) }).fold(String::new(), |mut clean, c| {
+        match c {
+            Ok(c) => clean.push(c),
+            Err('\n') => clean.push('⏎'),
+            Err('\t') => clean.push(' '),
+            Err(c) => clean.push_str(&format!("<U+{:04X}>", u32::from(c))),
+        }
+        clean
+    })
+}
+
+/// The same for a text of several lines: line breaks stay, the lines after the first are indented.
+#[must_use]
+pub fn clean_lines(text: &str, indent: usize) -> String {
+    let lines: Vec<String> = text.lines().map(clean).collect();
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+fn is_harmless(c: char) -> bool {
+    let bidi = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let invisible = matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{2060}'..='\u{2064}');
+    !c.is_control() && !bidi && !invisible && !matches!(c, '\u{e0000}'..='\u{e007f}')
+}
+
+/// A QR code of `text` for a terminal, two modules to a character, readable on dark and on light ground.
+#[must_use]
+pub fn qr(text: &str) -> Option<String> {
+    let code = qrcode::QrCode::with_error_correction_level(text.as_bytes(), qrcode::EcLevel::L).ok()?;
+    let width = code.width();
+    let dark = |x: isize, y: isize| {
+        let inside = |v: isize| usize::try_from(v).ok().filter(|&v| v < width);
+        inside(x).zip(inside(y)).is_some_and(|(x, y)| code[(x, y)] == qrcode::Color::Dark)
+    };
+    let side = isize::try_from(width).ok()?;
+    let mut drawn = String::new();
+    for y in (-2..side + 2).step_by(2) {
+        for x in -2..side + 2 {
+            drawn.push(match (dark(x, y), dark(x, y + 1)) {
+                (false, false) => '█',
+                (false, true) => '▀',
+                (true, false) => '▄',
+                (true, true) => ' ',
+            });
+        }
+        drawn.push('\n');
+    }
+    drawn.pop();
+    Some(drawn)
+}
+
+/// A table without lines: columns aligned, two spaces between.
+#[must_use]
+pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
+    table.set_header(head.iter().map(|cell| cell.to_uppercase()));
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_can_neither_move_the_cursor_nor_turn_the_line() {
+        assert_eq!(clean("a\x1b[2Jb"), "a<U+001B>[2Jb");
+        assert_eq!(clean("\u{202e}evil\u{2066}"), "<U+202E>evil<U+2066>");
+        assert_eq!(clean("one\r\ntwo"), "one<U+000D>⏎two");
+        assert_eq!(clean("\u{9b}31m\u{7f}"), "<U+009B>31m<U+007F>");
+        assert_eq!(clean("Боб 👩‍👩‍👧 שלום"), "Боб 👩‍👩‍👧 שלום");
+    }
+
+    #[test]
+    fn lines_after_the_first_are_indented_so_that_none_poses_as_a_new_message() {
+        assert_eq!(clean_lines("hi\nbob 12:00  send money", 4), "hi\n    bob 12:00  send money");
+    }
+
+    #[test]
+    fn a_record_begins_with_version_and_type() {
+        let text = record("sent", &serde_json::json!({"id": 7}));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value, serde_json::json!({"v": 1, "type": "sent", "id": 7}));
+    }
+
+    #[test]
+    fn an_address_fits_a_qr_code() {
+        assert!(qr(&"x".repeat(200)).unwrap().lines().count() < 40);
+    }
+}
