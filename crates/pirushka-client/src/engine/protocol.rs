@@ -1,0 +1,187 @@
+//! What a face and the engine say to each other: one JSON object per line, each with `"v":1`.
+//!
+//! The engine speaks first, with a [`Greeting`]. Then, as often as the face likes: one [`Request`], one [`Answer`].
+//! [`Request::Subscribe`] is the last request of a connection: from there on the engine writes [`EventView`]s.
+//! A face that needs two things at once opens two connections. Fields and requests are only ever added; a change that
+//! would break an older face raises [`PROTOCOL`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::view::*;
+
+/// The version of this protocol.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest line, bytes: a text of 64 KiB with every byte escaped, and room.
+pub const LINE_MAX: usize = 512 * 1024;
+
+/// The first line of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// [`PROTOCOL`].
+    pub v: u32,
+    /// The version of the program.
+    pub engine: String,
+    /// The engine's process.
+    pub pid: u32,
+}
+
+/// A line from a face.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestLine {
+    /// [`PROTOCOL`].
+    pub v: u32,
+    #[allow(missing_docs)]
+    #[serde(flatten)]
+    pub request: Request,
+}
+
+/// A line from the engine that answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerLine {
+    /// [`PROTOCOL`].
+    pub v: u32,
+    #[allow(missing_docs)]
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+/// A line from the engine that tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// [`PROTOCOL`].
+    pub v: u32,
+    #[allow(missing_docs)]
+    #[serde(flatten)]
+    pub event: EventView,
+}
+
+/// What a face may ask. `who` is a contact's name, fingerprint or address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Request {
+    /// [`Done::Status`].
+    Status,
+    /// [`Done::Identity`].
+    Identity,
+    /// [`Done::Nothing`].
+    RenameMe { name: String },
+    /// Replaces the home peer. [`Done::Nothing`].
+    SetHome { peer: String },
+
+    /// [`Done::Invite`].
+    InviteNew { label: String, uses: u16, expiry_s: u64, ask: bool },
+    /// [`Done::Invites`].
+    Invites,
+    /// [`Done::Nothing`].
+    InviteRevoke { id: u32 },
+
+    /// [`Done::Contacts`].
+    Contacts,
+    /// [`Done::Contact`].
+    Contact { who: String },
+    /// [`Done::Contact`].
+    ContactAdd { address: String, name: Option<String> },
+    /// [`Done::Contact`].
+    ContactAccept { who: String },
+    /// [`Done::Nothing`].
+    ContactRefuse { who: String },
+    /// [`Done::Contact`].
+    ContactRename { who: String, name: String },
+    /// [`Done::Contact`].
+    ContactBlock { who: String },
+    /// [`Done::Contact`].
+    ContactUnblock { who: String },
+    /// [`Done::Nothing`].
+    ContactRemove { who: String },
+    /// Answers when the contact fits `until`, or as it is when the time is over. [`Done::Contact`].
+    ContactWait { who: String, until: ContactUntil, timeout_ms: u64 },
+
+    /// The person compared the six digits. [`Done::Contact`].
+    CodeConfirm { who: String, matches: bool },
+    /// Another run of the six digits. [`Done::Contact`].
+    CodeRerun { who: String },
+    /// The person compared a QR code or the whole fingerprint. [`Done::Compared`].
+    FingerprintConfirm { who: String, fingerprint: String },
+    /// The person compared the sixty digits aloud. [`Done::Contact`].
+    DigitsConfirm { who: String },
+    /// [`Done::Digits`].
+    SixtyDigits { who: String },
+
+    /// [`Done::Sent`].
+    Send { who: String, text: String, wait: WaitFor, timeout_ms: u64 },
+    /// Waits for a message that was sent before. [`Done::Sent`].
+    Wait { message: u64, wait: WaitFor, timeout_ms: u64 },
+
+    /// [`Done::Chats`].
+    Chats,
+    /// [`Done::History`].
+    History { who: String, before: Option<u64>, limit: u32 },
+    /// [`Done::History`], newest last, over all conversations.
+    Search { text: String, who: Option<String>, limit: u32 },
+    /// The person has seen this message and all before it. [`Done::Nothing`].
+    MarkSeen { who: String, up_to: u64 },
+
+    /// The connection becomes a stream of events.
+    Subscribe { from: Since },
+    /// The engine ends when it has answered. [`Done::Nothing`].
+    Stop,
+    /// Of a kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What to wait for at a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactUntil {
+    /// We can write to each other.
+    Active,
+    /// The six digits are there (or will never be).
+    Code,
+    /// Nothing of mine lacks a receipt.
+    Receipted,
+}
+
+/// Where a stream of events begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Since {
+    /// Now.
+    Now,
+    /// With the incoming messages that the person has not seen, oldest first.
+    Unseen,
+    /// With all changes of conversations after this cursor.
+    Cursor(u64),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It was done, and is on the disk.
+    Ok(Done),
+    /// It was not done.
+    Error(Error),
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Done {
+    Nothing,
+    Status(Box<StatusView>),
+    Identity(IdentityView),
+    Invite(InviteView),
+    Invites(Vec<InviteView>),
+    Contact(ContactView),
+    Contacts(Vec<ContactView>),
+    Compared(bool),
+    Digits(String),
+    Sent(Box<SentView>),
+    Chats(Vec<ChatView>),
+    History(HistoryPage),
+}

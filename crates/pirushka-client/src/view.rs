@@ -1,0 +1,546 @@
+//! What faces see: people, messages, peers as plain data. Fields are only ever added.
+
+use pirushka_client_core::{AddingTrouble, CodeState, ContactInfo, ContactState, Failure, HomeInfo, HomeState};
+use pirushka_client_core::{InviteInfo, Message, MessageBody, MessageState};
+use serde::{Deserialize, Serialize};
+
+/// Who I am.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityView {
+    /// As I call myself.
+    pub name: String,
+    /// 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// `host[:port]/fingerprint?k=...`, while there is a home peer.
+    pub address: Option<String>,
+    /// The certificate, PEM.
+    pub certificate_pem: String,
+}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactView {
+    /// Names the contact within this profile; never reused.
+    pub id: u32,
+    /// As I call it; unique.
+    pub name: String,
+    /// As it calls itself.
+    pub claimed_name: String,
+    /// Another contact is known by the name that this one claims.
+    pub name_conflict: bool,
+    /// 64 hexadecimal digits.
+    pub fingerprint: String,
+    #[allow(missing_docs)]
+    pub state: ContactStateView,
+    /// The person compared the code, the QR or the digits.
+    pub verified: bool,
+    /// The six digits.
+    pub code: CodeView,
+    /// Where it is served, as peer addresses.
+    pub homes: Vec<String>,
+    /// My messages to it that have no receipt.
+    pub unreceipted: usize,
+    /// Why it cannot be reached for the first time yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleView>,
+}
+
+/// Where a person stands with me.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactStateView {
+    /// I introduced myself and wait for an answer.
+    Adding,
+    /// It introduced itself and waits for mine.
+    Request,
+    /// We can write to each other.
+    Active,
+    /// Nothing is taken from it.
+    Blocked,
+}
+
+/// The state of the six digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CodeView {
+    /// Both sides have to be online once more.
+    Pending,
+    /// To be compared.
+    Ready {
+        /// `"042 817"`.
+        digits: String,
+    },
+    /// Tried three times; only QR or 60 digits are left.
+    Exhausted,
+    /// Somebody may stand in between.
+    Forged,
+}
+
+/// Why a first contact does not get through yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleView {
+    /// The host name has no address.
+    NoAddress,
+    /// No answer from the contact's peer.
+    PeerUnavailable,
+    /// The peer does not know the person now.
+    UnknownUser,
+    /// What the person published is older than 14 days.
+    CardExpired,
+    /// What the peer gave does not belong to the person's fingerprint.
+    BundleForged,
+    /// The invite is used up, revoked or wrong.
+    IntroRefused,
+    /// The person's intro inbox is full.
+    InboxFull,
+}
+
+impl TroubleView {
+    /// In words.
+    #[must_use]
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::NoAddress => "the host name of the contact's peer has no address",
+            Self::PeerUnavailable => "the contact's peer does not answer",
+            Self::UnknownUser => "the peer does not know this person now; it will when the person comes online",
+            Self::CardExpired => "the person has not been online for more than 14 days",
+            Self::BundleForged => "what the peer gave is not signed by this person; the peer may be lying",
+            Self::IntroRefused => "the invite is used up, revoked or wrong; ask for a new one",
+            Self::InboxFull => "the person's inbox for strangers is full",
+        }
+    }
+}
+
+/// One row of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    /// Ascending in the order of display.
+    pub id: u64,
+    /// The contact's id.
+    pub contact: u32,
+    /// The contact's name as I call it.
+    pub name: String,
+    /// Mine, or the contact's.
+    pub outgoing: bool,
+    /// The same at both ends, 32 hexadecimal digits.
+    pub content: String,
+    /// By the sender's clock, Unix milliseconds.
+    pub sent_ms: u64,
+    /// When it was stored here, Unix milliseconds.
+    pub stored_ms: u64,
+    /// How far it has come.
+    pub state: StateView,
+    /// What it is.
+    pub body: BodyView,
+    /// Whether the person has seen it (incoming).
+    pub seen: bool,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum StateView {
+    /// On my disk.
+    Queued,
+    /// In the RAM of the recipient's peer.
+    Held {
+        /// Until then, Unix milliseconds.
+        until_ms: u64,
+    },
+    /// On the recipient's disk.
+    Delivered,
+    /// Seen by the recipient.
+    Read,
+    /// Given up.
+    Failed {
+        /// Why, in words.
+        reason: String,
+    },
+    /// Not mine: it came in.
+    Received,
+}
+
+/// What a row of a conversation holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BodyView {
+    /// A text.
+    Text {
+        #[allow(missing_docs)]
+        text: String,
+    },
+    /// Messages are missing here; late ones take their places.
+    Gap {
+        /// How many.
+        missing: u64,
+    },
+    /// Of a kind that this version does not know; kept.
+    NeedsNewerVersion,
+}
+
+/// A conversation in the list of conversations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatView {
+    /// The contact's id.
+    pub contact: u32,
+    /// The contact's name.
+    pub name: String,
+    /// Incoming messages that the person has not seen.
+    pub unread: u64,
+    /// The newest row.
+    pub last: Option<MessageView>,
+}
+
+/// A stretch of a conversation, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryPage {
+    #[allow(missing_docs)]
+    pub messages: Vec<MessageView>,
+    /// Whether there are older ones; ask for those before the first id of this page.
+    pub more: bool,
+}
+
+/// An invite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteView {
+    #[allow(missing_docs)]
+    pub id: u32,
+    #[allow(missing_docs)]
+    pub label: String,
+    /// Unix seconds.
+    pub expiry_s: u64,
+    /// How many more people it lets in.
+    pub uses_left: u16,
+    /// Whether whoever comes by it must be accepted by hand.
+    pub ask: bool,
+    /// The address to give away, while there is a home peer.
+    pub address: Option<String>,
+}
+
+/// A home peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeView {
+    /// `host[:port]?k=...`.
+    pub peer: String,
+    #[allow(missing_docs)]
+    pub state: HomeStateView,
+    /// Round-trip time, microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u64>,
+    /// My address as the peer sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    /// The keepalive in force, seconds.
+    pub keepalive_s: u64,
+    /// Why the host name could not be looked up, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_error: Option<String>,
+}
+
+/// The path to a home peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HomeStateView {
+    /// On the way.
+    Connecting,
+    /// Messages arrive by themselves.
+    Online,
+    /// "Peer unavailable" (fact 10).
+    Unavailable,
+}
+
+/// Everything `status` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The name of the profile (`default`).
+    pub profile: String,
+    /// As I call myself.
+    pub name: String,
+    /// 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// Where I am reached.
+    pub address: Option<String>,
+    #[allow(missing_docs)]
+    pub homes: Vec<HomeView>,
+    /// People I can write to.
+    pub contacts: usize,
+    /// People who wait for my answer.
+    pub requests: usize,
+    /// Incoming messages not seen.
+    pub unread: u64,
+    /// My messages without a receipt.
+    pub unreceipted: usize,
+    #[allow(missing_docs)]
+    pub engine: EngineView,
+    /// The newest change; see `subscribe`.
+    pub cursor: u64,
+}
+
+/// The engine that answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineView {
+    /// Of the program.
+    pub version: String,
+    /// Of its process.
+    pub pid: u32,
+    /// Whether it runs in a process of its own.
+    pub background: bool,
+    /// Seconds since it began.
+    pub uptime_s: u64,
+    /// Faces that are connected, this one included.
+    pub faces: usize,
+    /// How the store's key is kept: `keyring`, `file` or `passphrase`.
+    pub protection: String,
+}
+
+/// Something that happened. `cursor` grows with every change of a conversation and survives restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventView {
+    /// A new row of a conversation: incoming, mine, or a gap.
+    Message {
+        #[allow(missing_docs)]
+        cursor: u64,
+        #[allow(missing_docs)]
+        message: MessageView,
+    },
+    /// A row changed: its state, whether it is seen, or a gap that shrank.
+    Changed {
+        #[allow(missing_docs)]
+        cursor: u64,
+        #[allow(missing_docs)]
+        message: MessageView,
+    },
+    /// Everything older than this subscription has been told; what follows is live.
+    CaughtUp {
+        #[allow(missing_docs)]
+        cursor: u64,
+    },
+    /// A contact is new or changed.
+    Contact {
+        #[allow(missing_docs)]
+        contact: ContactView,
+    },
+    /// A contact was removed, with its conversation.
+    ContactRemoved {
+        /// Its id.
+        id: u32,
+    },
+    /// The six digits are ready to be compared.
+    CodeReady {
+        #[allow(missing_docs)]
+        contact: ContactView,
+    },
+    /// The path to a home peer changed.
+    Home {
+        #[allow(missing_docs)]
+        home: HomeView,
+    },
+    /// Something the person should know.
+    Warning {
+        #[allow(missing_docs)]
+        warning: WarningView,
+        /// The contact's id, where it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<u32>,
+        /// In words.
+        text: String,
+    },
+    /// This face read too slowly: events other than messages were left out. Ask again for what you show.
+    Lagged,
+    /// The engine stops; messages go on at the next start.
+    Stopping,
+    /// Of a kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Which warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningView {
+    /// An opening of the six digits did not fit.
+    CodeForged,
+    /// Another copy of this profile is running.
+    Superseded,
+    /// A first contact does not get through yet.
+    AddingDelayed,
+    /// A new encrypted session was started.
+    SessionRenewed,
+    /// The store could not be written; it is tried again.
+    StoreTrouble,
+    /// Of a kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How far to wait for a message of mine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// On my disk: not at all.
+    Queued,
+    /// In the RAM of the recipient's peer.
+    Held,
+    /// On the recipient's disk.
+    Delivered,
+    /// Seen by the recipient.
+    Read,
+}
+
+/// A message that was sent, as far as it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentView {
+    #[allow(missing_docs)]
+    pub message: MessageView,
+    /// Whether it has come as far as was asked for; if not, the wait ran out and it stays in the outbox.
+    pub reached: bool,
+    /// From the command to the answer, microseconds.
+    pub took_us: u64,
+}
+
+impl StateView {
+    /// Whether a message in this state has come at least as far as `wait`.
+    #[must_use]
+    pub fn reached(&self, wait: WaitFor) -> bool {
+        let rank = match self {
+            Self::Queued => WaitFor::Queued,
+            Self::Held { .. } => WaitFor::Held,
+            Self::Delivered => WaitFor::Delivered,
+            Self::Read => WaitFor::Read,
+            Self::Failed { .. } | Self::Received => return false,
+        };
+        rank >= wait
+    }
+
+    /// The state's name: `queued`, `held`, `delivered`, `read`, `failed`, `received`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Held { .. } => "held",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Failed { .. } => "failed",
+            Self::Received => "received",
+        }
+    }
+}
+
+impl From<ContactInfo> for ContactView {
+    fn from(info: ContactInfo) -> Self {
+        Self {
+            id: info.id.0,
+            name: info.name,
+            claimed_name: info.claimed_name,
+            name_conflict: info.name_conflict,
+            fingerprint: info.fingerprint.to_hex(),
+            state: match info.state {
+                ContactState::Adding => ContactStateView::Adding,
+                ContactState::Request => ContactStateView::Request,
+                ContactState::Active => ContactStateView::Active,
+                ContactState::Blocked => ContactStateView::Blocked,
+            },
+            verified: info.verified,
+            code: match info.code {
+                CodeState::Pending => CodeView::Pending,
+                CodeState::Ready(digits) => CodeView::Ready { digits },
+                CodeState::Exhausted => CodeView::Exhausted,
+                CodeState::Forged => CodeView::Forged,
+            },
+            homes: info.homes.iter().map(ToString::to_string).collect(),
+            unreceipted: info.unreceipted,
+            trouble: info.trouble.map(TroubleView::from),
+        }
+    }
+}
+
+impl From<AddingTrouble> for TroubleView {
+    fn from(trouble: AddingTrouble) -> Self {
+        match trouble {
+            AddingTrouble::NoAddress => Self::NoAddress,
+            AddingTrouble::PeerUnavailable => Self::PeerUnavailable,
+            AddingTrouble::UnknownUser => Self::UnknownUser,
+            AddingTrouble::CardExpired => Self::CardExpired,
+            AddingTrouble::BundleForged => Self::BundleForged,
+            AddingTrouble::IntroRefused => Self::IntroRefused,
+            AddingTrouble::InboxFull => Self::InboxFull,
+        }
+    }
+}
+
+impl MessageView {
+    /// The view of a row; `name` is the contact's.
+    #[must_use]
+    pub(crate) fn new(message: Message, name: String) -> Self {
+        Self {
+            id: message.id.0,
+            contact: message.contact.0,
+            name,
+            outgoing: message.outgoing,
+            content: data_encoding::HEXLOWER.encode(&message.content),
+            sent_ms: message.sent_ms,
+            stored_ms: message.stored_ms,
+            state: message.state.into(),
+            body: match message.body {
+                MessageBody::Text(text) => BodyView::Text { text },
+                MessageBody::Gap { missing } => BodyView::Gap { missing },
+                MessageBody::NeedsNewerVersion { .. } => BodyView::NeedsNewerVersion,
+            },
+            seen: message.seen,
+        }
+    }
+}
+
+impl From<MessageState> for StateView {
+    fn from(state: MessageState) -> Self {
+        match state {
+            MessageState::Queued => Self::Queued,
+            MessageState::Held { until_ms } => Self::Held { until_ms },
+            MessageState::Delivered => Self::Delivered,
+            MessageState::Read => Self::Read,
+            MessageState::Failed { reason: Failure::ContactGone } => {
+                Self::Failed { reason: "the contact was removed or blocked before it was delivered".into() }
+            }
+            MessageState::Received => Self::Received,
+        }
+    }
+}
+
+impl From<InviteInfo> for InviteView {
+    fn from(info: InviteInfo) -> Self {
+        Self {
+            id: info.id,
+            label: info.label,
+            expiry_s: info.expiry_s,
+            uses_left: info.uses_left,
+            ask: info.ask,
+            address: info.address,
+        }
+    }
+}
+
+impl HomeView {
+    pub(crate) fn new(info: &HomeInfo, dns_error: Option<String>) -> Self {
+        Self {
+            peer: info.peer.to_string(),
+            state: info.state.into(),
+            rtt_us: info.rtt_us,
+            observed: info.observed.map(|a| a.to_string()),
+            keepalive_s: info.keepalive_s,
+            dns_error,
+        }
+    }
+}
+
+impl From<HomeState> for HomeStateView {
+    fn from(state: HomeState) -> Self {
+        match state {
+            HomeState::Connecting => Self::Connecting,
+            HomeState::Online => Self::Online,
+            HomeState::Unavailable => Self::Unavailable,
+        }
+    }
+}
