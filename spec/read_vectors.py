@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+"""Reads the test vectors as somebody would who has only the pages of this folder.
+
+Uses nothing of the Rust code: `cryptography` for Ed25519 and X.509, `blake3`, and the standard library.
+Every valid vector must come out as it says, every invalid one must be refused. Run: python3 spec/read_vectors.py
+"""
+
+import base64
+import hashlib
+import ipaddress
+import json
+import re
+import struct
+import sys
+from pathlib import Path
+
+from blake3 import blake3
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+VECTORS = Path(__file__).parent / "vectors"
+DATAGRAM_MAX = 1200
+CERTIFICATE_MAX = 1024
+DEFAULT_PORT = 7117
+
+
+class Refused(Exception):
+    """The bytes break a rule of the spec."""
+
+
+def need(condition, rule):
+    if not condition:
+        raise Refused(rule)
+
+
+class Reader:
+    """A cursor over bytes; all numbers are big-endian."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        need(self.at + n <= len(self.data), "ends too early")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def number(self, size):
+        return int.from_bytes(self.take(size), "big")
+
+    def rest(self):
+        return self.take(len(self.data) - self.at)
+
+    def end(self):
+        need(self.at == len(self.data), "something stands behind")
+
+
+# --- packets.md: addresses
+
+
+def host_of(text):
+    if text.startswith("[") and text.endswith("]"):
+        return str(ipaddress.IPv6Address(text[1:-1]))
+    if ":" in text:
+        return str(ipaddress.IPv6Address(text))
+    name = text.lower()
+    if name.rsplit(".", 1)[-1].isdigit():
+        return str(ipaddress.IPv4Address(name))
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    need(re.fullmatch(rf"{label}(\.{label})*", name) and len(name) <= 253, "no host")
+    return name
+
+
+def unbase32(text, size):
+    need(re.fullmatch("[a-z2-7]+", text.lower()), "no base32")
+    try:
+        data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except ValueError as fault:
+        raise Refused("no base32") from fault
+    need(len(data) == size, "wrong size")
+    return data
+
+
+def base32(data):
+    return base64.b32encode(data).decode().lower().rstrip("=")
+
+
+def read_address(text):
+    scheme, mark, rest = text.partition("://")
+    if mark:
+        need(scheme.lower() == "pirushka", "another scheme")
+        text = rest
+    place, _, query = text.partition("?")
+    authority, slash, fingerprint = place.partition("/")
+    need(slash and re.fullmatch("[0-9a-fA-F]{64}", fingerprint), "no fingerprint")
+    port = re.fullmatch(r"(\[.*\]|[^:\[]*):(.*)", authority)
+    if port:
+        authority, digits = port.groups()
+        need(digits.isdigit() and 0 < int(digits) < 65536, "no port")
+    address = {
+        "host": host_of(authority),
+        "port": int(digits) if port else DEFAULT_PORT,
+        "fingerprint": fingerprint.lower(),
+        "peer_id": None,
+        "token": None,
+    }
+    sizes = {"k": ("peer_id", 32), "t": ("token", 16)}
+    for parameter in query.split("&") if query else []:
+        name, _, value = parameter.partition("=")
+        need(name in sizes, "an unknown parameter")
+        field, size = sizes[name]
+        need(address[field] is None, "a parameter given twice")
+        address[field] = unbase32(value, size).hex()
+    return address
+
+
+def write_address(address):
+    host = f"[{address['host']}]" if ":" in address["host"] else address["host"]
+    port = "" if address["port"] == DEFAULT_PORT else f":{address['port']}"
+    parameters = [
+        f"{name}={base32(bytes.fromhex(address[field]))}"
+        for name, field in (("k", "peer_id"), ("t", "token"))
+        if address[field]
+    ]
+    return f"{host}{port}/{address['fingerprint']}" + ("?" + "&".join(parameters) if parameters else "")
+
+
+def check_address(vector):
+    address = read_address(vector["text"])
+    expect(vector, address)
+    expect(vector, {"canonical": write_address(address)})
+
+
+# --- packets.md: Root
+
+
+def read_root(packet):
+    need(len(packet) <= DATAGRAM_MAX, "too large")
+    r = Reader(packet)
+    params = r.number(1)
+    need(params & ~7 == 0, "an unknown params bit")
+    shift = r.number(1) if params & 4 else None
+    kind = r.number(1)
+    r.take(shift or 0)
+    length = r.number(2)
+    need(length in (0, 16, 64), "an unknown signature length")
+    r.take(shift or 0)
+    signature = r.take(length)
+    r.take(shift or 0)
+    timestamp = r.number(8)
+    r.take(shift or 0)
+    return {
+        "direction": params & 3,
+        "shift": shift,
+        "type": kind,
+        "signature": signature.hex(),
+        "timestamp": timestamp,
+        "payload": r.rest().hex(),
+    }
+
+
+def check_root(vector):
+    expect(vector, read_root(bytes.fromhex(vector["packet"])))
+
+
+# --- packets.md: certificate and what a signature covers
+
+
+def read_certificate(der):
+    need(len(der) <= CERTIFICATE_MAX, "too large")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        key = certificate.public_key()
+    except ValueError as fault:
+        raise Refused("no certificate") from fault
+    need(certificate.version == x509.Version.v3, "another version")
+    need(isinstance(key, Ed25519PublicKey), "another kind of key")
+    need(not list(certificate.subject) and not list(certificate.issuer), "a name")
+    verify(key, certificate.signature, certificate.tbs_certificate_bytes)
+    return {
+        "public_key": key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex(),
+        "fingerprint": hashlib.sha256(der).hexdigest(),
+        "key": key,
+        "pem": certificate.public_bytes(Encoding.PEM).decode(),
+    }
+
+
+def verify(key, signature, message):
+    try:
+        key.verify(signature, message)
+    except InvalidSignature as fault:
+        raise Refused("a signature that does not hold") from fault
+
+
+def check_certificate(vector):
+    certificate = read_certificate(bytes.fromhex(vector["der"]))
+    expect(vector, {field: certificate[field] for field in ("public_key", "fingerprint", "pem")})
+    secret = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(vector["secret"]))
+    public = secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    expect(vector, {"public_key": public.hex()})
+
+
+def check_register(vector):
+    root = read_root(bytes.fromhex(vector["packet"]))
+    need((root["direction"], root["type"]) == (2, 2), "no registration")
+    need(len(root["signature"]) == 128, "not signed")
+    payload = bytes.fromhex(root["payload"])
+    r = Reader(payload)
+    certificate = read_certificate(r.take(r.number(2)))
+    r.end()
+    signed = (
+        b"DCSC1-ROOT\0"
+        + bytes([root["direction"], root["type"]])
+        + bytes.fromhex(certificate["fingerprint"])
+        + bytes.fromhex(vector["peer_id"])
+        + bytes.fromhex(vector["binding"])
+        + struct.pack(">QI", root["timestamp"], len(payload))
+        + payload
+    )
+    verify(certificate["key"], bytes.fromhex(root["signature"]), signed)
+    expect(vector, {"fingerprint": certificate["fingerprint"]})
+
+
+# --- end-to-end.md: CARD
+
+
+def check_card(vector):
+    card = bytes.fromhex(vector["card"])
+    r = Reader(card)
+    need(r.take(11) == b"DCSC1-CARD\0", "no card")
+    need(r.number(1) == 1, "another version")
+    certificate = read_certificate(r.take(r.number(2)))
+    n = r.number(1)
+    need(1 <= n <= 4, "no homes or too many")
+    homes = []
+    for _ in range(n):
+        text = r.take(r.number(1)).decode()
+        need(host_of(text) == text, "a host in another form")
+        homes.append({"host": text, "port": r.number(2), "peer_id": r.take(32).hex()})
+    need(all(home["port"] for home in homes), "port 0")
+    policy, seq, not_after = r.number(1), r.number(8), r.number(8)
+    signed = card[: r.at]
+    verify(certificate["key"], r.take(64), signed)
+    r.end()
+    expect(vector, {"fingerprint": certificate["fingerprint"], "homes": homes, "intro_policy": policy})
+    expect(vector, {"seq": seq, "not_after_s": not_after})
+
+
+# --- packets.md: frames
+
+
+def ranges(r):
+    n = r.number(1)
+    need(n <= 64, "too many ranges")
+    pairs = [(r.number(8), r.number(4)) for _ in range(n)]
+    return [[first, first + count - 1] for first, count in pairs]
+
+
+# Name of each field and how it is read: a size in bytes for a number, "N bytes" for bytes, or "rest" or "ranges".
+FRAMES = {
+    1: [("requests", "ranges")],
+    2: [("request", 4), ("instance", "16 bytes"), ("root", "rest")],
+    3: [("request", 4), ("code", 2), ("retry_after_ms", 4)],
+    4: [("request", 4)],
+    6: [("delivery", 8), ("class", 1), ("queue", "16 bytes"), ("body", "rest")],
+    7: [("incarnation", "8 bytes"), ("deliveries", "ranges")],
+    8: [("request", 4), ("incarnation", "8 bytes")],
+    9: [("request", 4), ("boot", "8 bytes"), ("messages", 4), ("bytes", 8), ("oldest_s", 4)],
+    10: [("request", 4), ("fingerprint", "32 bytes")],
+    11: [("request", 4), ("object", 4), ("offset", 4)],
+    12: [("request", 4), ("object", 4), ("offset", 4), ("total", 4), ("part", "rest")],
+    13: [("request", 4), ("object", 4), ("offset", 4), ("total", 4), ("kind", 1), ("part", "rest")],
+    14: [("request", 4), ("queue", "16 bytes"), ("secret_hash", "32 bytes"), ("quota_kib", 4)],
+    15: [("request", 4), ("queue", "16 bytes")],
+    16: [
+        ("request", 4),
+        ("fingerprint", "32 bytes"),
+        ("queue", "16 bytes"),
+        ("secret_hash", "32 bytes"),
+        ("quota_kib", 4),
+        ("expiry", 8),
+        ("mac", "16 bytes"),
+    ],
+    17: [("request", 4)],
+    18: [("request", 4), ("token_hash", "32 bytes"), ("uses", 2), ("expiry", 8)],
+    19: [("request", 4), ("token_hash", "32 bytes")],
+    20: [("data", "8 bytes")],
+    21: [("data", "8 bytes")],
+    22: [],
+    23: [],
+    24: [("request", 4), ("delay_s", 2)],
+    25: [("request", 4), ("quota_kib", 4), ("expiry", 8), ("mac", "16 bytes")],
+}
+DEPOSITS = {
+    1: [("queue", "16 bytes"), ("secret", "16 bytes"), ("deposit", "16 bytes"), ("flags", 1), ("envelope", "rest")],
+    2: [
+        ("fingerprint", "32 bytes"),
+        ("intro", "16 bytes"),
+        ("parts", 1),
+        ("index", 1),
+        ("token", "16 bytes"),
+        ("nonce", "8 bytes"),
+        ("part", "rest"),
+    ],
+}
+
+
+def fields(r, layout):
+    read = {}
+    for name, how in layout:
+        if how == "ranges":
+            read[name] = ranges(r)
+        elif how == "rest":
+            read[name] = r.rest().hex()
+        elif isinstance(how, int):
+            read[name] = r.number(how)
+        else:
+            read[name] = r.take(int(how.split()[0])).hex()
+    return read
+
+
+def read_frame(r):
+    kind = r.number(1)
+    if kind == 0:
+        return {"type": 0}
+    body = Reader(r.take(r.number(2)))
+    frame = {"type": kind}
+    if kind == 5:
+        frame |= {"request": body.number(4), "kind": body.number(1)}
+        need(frame["kind"] in DEPOSITS, "an unknown kind of deposit")
+        frame |= fields(body, DEPOSITS[frame["kind"]])
+    elif kind in FRAMES:
+        frame |= fields(body, FRAMES[kind])
+    else:
+        body.rest()
+    body.end()
+    return frame
+
+
+def check_frames(vector):
+    r, frames = Reader(bytes.fromhex(vector["plaintext"])), []
+    while r.at < len(r.data):
+        frames.append(read_frame(r))
+    expect(vector, {"frames": frames})
+
+
+# --- peer.md: hashes of secrets, tickets
+
+
+def kdf(context, key):
+    return blake3(key, derive_key_context=context).digest()
+
+
+def check_proofs(vector):
+    if vector["kind"] != "ticket":
+        expect(vector, {"hash": kdf(f"pirushka 2026 {vector['kind']}", bytes.fromhex(vector["secret"])).hex()})
+        return
+    claim = bytes.fromhex(vector["fingerprint"] + vector["queue"] + vector["secret_hash"])
+    claim += struct.pack(">IQ", vector["quota_kib"], vector["expiry"])
+    expect(vector, {"mac": blake3(claim, key=bytes.fromhex(vector["key"])).digest()[:16].hex()})
+
+
+# --- the run
+
+
+def expect(vector, read):
+    for field, value in read.items():
+        if vector[field] != value:
+            raise SystemExit(f"{vector['name']}: {field} is {value!r}, the vector says {vector[field]!r}")
+
+
+def run(check, vector):
+    try:
+        check(vector)
+    except (Refused, ValueError) as fault:
+        if vector.get("valid", True):
+            raise SystemExit(f"{vector['name']}: refused ({fault}), the vector is valid") from fault
+    else:
+        if not vector.get("valid", True):
+            raise SystemExit(f"{vector['name']}: accepted, the vector says: {vector['error']}")
+
+
+def main():
+    checks = {
+        name.removeprefix("check_"): check for name, check in globals().items() if name.startswith("check_")
+    }
+    files = {path.stem for path in VECTORS.glob("*.json")}
+    if files != checks.keys():
+        raise SystemExit(f"vectors without a check or checks without vectors: {files ^ checks.keys()}")
+    for name, check in sorted(checks.items()):
+        vectors = json.loads((VECTORS / f"{name}.json").read_text())["vectors"]
+        for vector in vectors:
+            run(check, vector)
+        print(f"{name}: {len(vectors)} vectors hold")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
