@@ -14,6 +14,8 @@ pub struct Delivery {
     pub from: SocketAddr,
     /// The receiving host's own (inner) address.
     pub to: SocketAddr,
+    /// The address that the sender wrote to: the receiver's, or its NAT's public one.
+    pub via: SocketAddr,
     #[allow(missing_docs)]
     pub bytes: Vec<u8>,
 }
@@ -293,7 +295,7 @@ impl Net {
             self.stats.unreachable += 1;
             return None;
         }
-        Some(Delivery { from, to: inner, bytes })
+        Some(Delivery { from, to: inner, via: to, bytes })
     }
 }
 
@@ -354,7 +356,7 @@ mod tests {
         net.advance_to(69_999);
         assert_eq!(net.poll(), None);
         net.advance_to(70_000);
-        assert_eq!(net.poll(), Some(Delivery { from: at(1, 5), to: at(2, 6), bytes: b"hello".to_vec() }));
+        assert_eq!(net.poll(), Some(Delivery { from: at(1, 5), to: at(2, 6), via: at(2, 6), bytes: b"hello".to_vec() }));
     }
 
     #[test]
@@ -459,7 +461,7 @@ mod tests {
         net.send(at(2, 1), public, b"stranger");
         net.send(at(1, 2), public, b"wrong port");
         let arrived = run(&mut net);
-        assert_eq!(arrived, [Delivery { from: at(1, 1), to: inner(40), bytes: b"answer".to_vec() }]);
+        assert_eq!(arrived, [Delivery { from: at(1, 1), to: inner(40), via: public, bytes: b"answer".to_vec() }]);
         assert_eq!(net.stats().filtered, 2);
     }
 
