@@ -7,6 +7,7 @@ use std::process::Command;
 use data_encoding::HEXLOWER;
 use pirushka_identity::proofs::{self, TicketClaim};
 use pirushka_identity::{Card, Certificate, Identity, IntroPolicy, verify_register};
+use pirushka_tests::skipped;
 use pirushka_wire::root::kind;
 use pirushka_wire::{
     Address, BootId, DeliveryId, Deposit, DepositId, Fingerprint, Frame, Frames, Incarnation, InstanceId, IntroId,
@@ -46,12 +47,24 @@ fn our_code_makes_and_reads_the_vectors_of_the_spec() {
 #[test]
 fn a_reader_without_our_code_agrees_with_the_vectors() {
     let Some(python) = python_with_libraries() else {
-        eprintln!("skipped: no Python 3 with `cryptography` and `blake3` can be had here");
-        return;
+        return skipped("the reader without our code", "no Python 3 with `cryptography` and `blake3` can be had");
     };
     let done = Command::new(python).arg(spec().join("read_vectors.py")).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}{err}");
+}
+
+#[test]
+fn openssl_prints_our_fingerprint() {
+    let pem = target().join("vectors-alice.pem");
+    std::fs::write(&pem, person(1).certificate().to_pem()).unwrap();
+    let arguments = ["x509", "-noout", "-fingerprint", "-sha256", "-in"];
+    let Ok(done) = Command::new("openssl").args(arguments).arg(pem).output() else {
+        return skipped("openssl prints our fingerprint", "there is no openssl");
+    };
+    let printed = String::from_utf8(done.stdout).unwrap();
+    let digits = printed.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+    assert_eq!(digits, person(1).fingerprint().to_hex(), "{printed}");
 }
 
 fn addresses() -> Vec<Value> {
@@ -464,9 +477,13 @@ fn spec() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec")
 }
 
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
+}
+
 /// A Python with the two libraries: made once, under `target/`.
 fn python_with_libraries() -> Option<PathBuf> {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/vectors-venv");
+    let venv = target().join("vectors-venv");
     let python = venv.join("bin/python");
     let run = |program: &Path, arguments: &[&str]| {
         Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())

@@ -187,17 +187,6 @@ fn a_card_without_a_home_is_a_bug_of_the_caller() {
     let _ = person(1).sign_card(vec![], IntroPolicy::Token, 1, 1000);
 }
 
-#[test]
-fn openssl_prints_our_fingerprint() {
-    let one = person(1);
-    let Some(text) = openssl(&one.certificate().to_pem(), &["x509", "-noout", "-fingerprint", "-sha256"]) else {
-        eprintln!("skipped: there is no openssl here");
-        return;
-    };
-    let digits = text.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
-    assert_eq!(digits, one.fingerprint().to_hex());
-}
-
 proptest! {
     #[test]
     fn no_bytes_make_a_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..1100)) {
@@ -240,13 +229,4 @@ fn homes() -> Vec<PeerAddress> {
 
 fn find(bytes: &[u8], part: &[u8]) -> usize {
     bytes.windows(part.len()).position(|w| w == part).unwrap()
-}
-
-fn openssl(input: &str, arguments: &[&str]) -> Option<String> {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
-    let mut child =
-        Command::new("openssl").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
-    child.stdin.take()?.write_all(input.as_bytes()).ok()?;
-    String::from_utf8(child.wait_with_output().ok()?.stdout).ok()
 }
