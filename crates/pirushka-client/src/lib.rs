@@ -24,7 +24,10 @@ pub mod check;
 pub mod engine;
 pub mod error;
 pub mod handle;
+pub mod key;
+mod lock;
 pub mod profile;
+pub mod store;
 pub mod view;
 
 pub use check::{PeerCheck, check_peer};

@@ -1,0 +1,177 @@
+//! One input's writes, in one transaction, each message with its place in the order of changes.
+
+use std::collections::BTreeSet;
+
+use pirushka_client_core::{ContactId, Message, MessageBody, MessageState, Table, Write};
+use rusqlite::{Transaction, TransactionBehavior, params};
+
+use super::{Change, Store, damaged, named};
+use crate::error::{Error, Result};
+
+const PUT: &str = "INSERT INTO row (tbl, key, value) VALUES (?1, ?2, ?3)
+    ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value";
+const DELETE: &str = "DELETE FROM row WHERE tbl = ?1 AND key = ?2";
+const PUT_MESSAGE: &str = "INSERT INTO message
+    (id, contact, outgoing, content, seq, sent_ms, stored_ms, state, kind, text, seen, born, change, value)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13)
+    ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, outgoing = excluded.outgoing,
+    content = excluded.content, seq = excluded.seq, sent_ms = excluded.sent_ms, stored_ms = excluded.stored_ms,
+    state = excluded.state, kind = excluded.kind, text = excluded.text, seen = excluded.seen,
+    born = iif(kind = 1 AND excluded.kind <> 1, excluded.born, born), change = excluded.change, value = excluded.value
+    RETURNING born";
+const FLOOR: &str = "INSERT INTO meta (name, value) VALUES ('cursor_floor', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+impl Store {
+    /// Makes all of `writes` durable, or none of them.
+    ///
+    /// # Errors
+    /// [`crate::Code::DiskFull`], [`crate::Code::Damaged`]; the store is as it was before.
+    pub fn commit(&mut self, writes: &[Write]) -> Result<Vec<Change>> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failed = |e| named(&self.path, &e);
+        let mut cursor = self.cursor;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let mut changes = Vec::new();
+        for write in writes {
+            match write.table {
+                Table::Message => {
+                    apply_message(&transaction, write, &mut cursor, &mut changes).map_err(|e| e.named(&self.path))?
+                }
+                _ => apply(&transaction, write).map_err(failed)?,
+            }
+        }
+        transaction.commit().map_err(failed)?;
+        self.cursor = cursor;
+        Ok(changes)
+    }
+
+    /// Deletes the conversations of all contacts but those in `keep`.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn keep_conversations(&mut self, keep: &BTreeSet<ContactId>) -> Result<()> {
+        let failed = |e| named(&self.path, &e);
+        let present: Vec<u32> = {
+            let mut statement =
+                self.connection.prepare_cached("SELECT DISTINCT contact FROM message").map_err(failed)?;
+            let rows = statement.query_map([], |row| row.get(0)).map_err(failed)?;
+            rows.collect::<std::result::Result<_, _>>().map_err(failed)?
+        };
+        for contact in present.into_iter().map(ContactId).filter(|contact| !keep.contains(contact)) {
+            self.purge(contact)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the conversation of a contact that was removed.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn purge(&mut self, contact: ContactId) -> Result<()> {
+        let failed = |e| named(&self.path, &e);
+        let cursor = self.cursor;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        keep_floor(&transaction, cursor).map_err(failed)?;
+        transaction.execute("DELETE FROM message WHERE contact = ?1", [contact.0]).map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+}
+
+fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
+    let table = write.table as u8;
+    match &write.value {
+        Some(value) => transaction.prepare_cached(PUT)?.execute(params![table, write.key, value])?,
+        None => transaction.prepare_cached(DELETE)?.execute(params![table, write.key])?,
+    };
+    Ok(())
+}
+
+enum Failure {
+    Sql(rusqlite::Error),
+    Row(String),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Failure {
+    fn named(&self, path: &std::path::Path) -> Error {
+        match self {
+            Self::Sql(error) => named(path, error),
+            Self::Row(what) => damaged(path, what),
+        }
+    }
+}
+
+fn apply_message(
+    transaction: &Transaction<'_>,
+    write: &Write,
+    cursor: &mut u64,
+    changes: &mut Vec<Change>,
+) -> std::result::Result<(), Failure> {
+    let Some(value) = &write.value else {
+        keep_floor(transaction, *cursor)?;
+        transaction.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([row_id(&write.key)?])?;
+        return Ok(());
+    };
+    let message = Message::from_row(value).map_err(|e| Failure::Row(e.to_string()))?;
+    *cursor += 1;
+    let number = sql(*cursor);
+    let (kind, text) = match &message.body {
+        MessageBody::Text(text) => (0, Some(text.as_str())),
+        MessageBody::Gap { .. } => (1, None),
+        MessageBody::NeedsNewerVersion { .. } => (2, None),
+    };
+    let state = match message.state {
+        MessageState::Queued => 0,
+        MessageState::Held { .. } => 1,
+        MessageState::Delivered => 2,
+        MessageState::Read => 3,
+        MessageState::Failed { .. } => 4,
+        MessageState::Received => 5,
+    };
+    let born: i64 = transaction.prepare_cached(PUT_MESSAGE)?.query_row(
+        params![
+            row_id(&write.key)?,
+            message.contact.0,
+            message.outgoing,
+            message.content,
+            sql(message.seq),
+            sql(message.sent_ms),
+            sql(message.stored_ms),
+            state,
+            kind,
+            text,
+            message.seen,
+            number,
+            value
+        ],
+        |row| row.get(0),
+    )?;
+    // A row written twice by one transaction is told once, as it is in the end.
+    changes.retain(|earlier: &Change| earlier.message.id != message.id);
+    changes.push(Change { cursor: *cursor, born: born.cast_unsigned(), message });
+    Ok(())
+}
+
+/// Message ids stand in keys as eight bytes, big-endian.
+fn row_id(key: &[u8]) -> std::result::Result<i64, Failure> {
+    let id = <[u8; 8]>::try_from(key).map(u64::from_be_bytes).ok().and_then(|id| i64::try_from(id).ok());
+    id.ok_or_else(|| Failure::Row(format!("a message id of {} bytes", key.len())))
+}
+
+/// Numbers above 2^63 come only from a hostile remote's clock or sequence; the column is for ordering, the row's value
+/// keeps the number.
+fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn keep_floor(transaction: &Transaction<'_>, cursor: u64) -> rusqlite::Result<()> {
+    transaction.prepare_cached(FLOOR)?.execute([sql(cursor)]).map(drop)
+}

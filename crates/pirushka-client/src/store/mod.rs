@@ -1,0 +1,183 @@
+//! The encrypted store: one SQLCipher file that holds the rows of a profile.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`schema`] | tables, and how an older store becomes a newer one |
+//! | [`open`] | key, pragmas, and telling a wrong key from damage |
+//! | [`commit`] | one input's writes, in one transaction, each message with its place in the order of changes |
+//! | [`reader`] | what faces ask: conversations, unread, search, changes since a cursor |
+//!
+//! Durability: write-ahead log with `synchronous = FULL`, so a commit that returned survives a power cut; a crash at any
+//! other moment leaves the state before the transaction. Only the process that holds the profile's lock writes.
+
+mod commit;
+mod open;
+mod reader;
+mod schema;
+
+use std::path::{Path, PathBuf};
+
+use pirushka_client_core::{Message, Table};
+use rusqlite::Connection;
+
+use crate::error::{Code, Error, Result};
+use crate::key::StoreKey;
+
+pub use reader::{Chat, Page, Reader};
+
+/// A row of any table but [`Table::Message`].
+pub type Row = (Table, Vec<u8>, Vec<u8>);
+
+/// The store as its one owner has it.
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    key: StoreKey,
+    /// The number of the newest change of a conversation.
+    cursor: u64,
+}
+
+/// A message that a commit inserted or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its place in the order of changes; grows by one with each.
+    pub cursor: u64,
+    /// The change that inserted the message; equal to `cursor` for a new one.
+    pub born: u64,
+    #[allow(missing_docs)]
+    pub message: Message,
+}
+
+impl Change {
+    /// Whether this change inserted the message.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.born == self.cursor
+    }
+}
+
+impl Store {
+    /// Makes a new store. The file must not exist.
+    ///
+    /// # Errors
+    /// [`Code::Config`] or [`Code::DiskFull`].
+    pub fn create(path: &Path, key: &StoreKey) -> Result<Self> {
+        let failed = |e| Error::io(Code::Config, format_args!("making the store {}", path.display()), &e);
+        crate::profile::private_file().write(true).create_new(true).open(path).map_err(failed)?;
+        let connection = open::writable(path, key)?;
+        schema::create(&connection).map_err(|e| named(path, &e))?;
+        Ok(Self { connection, path: path.to_owned(), key: key.clone(), cursor: 0 })
+    }
+
+    /// Opens a store, and brings an older one up to this version in one transaction.
+    ///
+    /// # Errors
+    /// [`Code::WrongKey`], [`Code::Damaged`], [`Code::NewerStore`], [`Code::DiskFull`]. Nothing was changed.
+    pub fn open(path: &Path, key: &StoreKey) -> Result<Self> {
+        if !path.is_file() {
+            return Err(Error::new(Code::Damaged, format!("the store {} is missing", path.display())).with_remedy(
+                "bring it back from a backup, or remove the profile's directory and run `pirushka init`",
+            ));
+        }
+        let mut connection = open::writable(path, key)?;
+        schema::bring_up_to_date(&mut connection, path)?;
+        let cursor = reader::newest_cursor(&connection).map_err(|e| named(path, &e))?;
+        Ok(Self { connection, path: path.to_owned(), key: key.clone(), cursor })
+    }
+
+    /// A second connection that only reads; it sees every commit that has returned.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn reader(&self) -> Result<Reader> {
+        Reader::open(&self.path, &self.key)
+    }
+
+    /// All rows that a client is loaded from, in the order of table and key.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`].
+    pub fn load(&self) -> Result<Vec<Row>> {
+        let failed = |e| named(&self.path, &e);
+        let mut statement =
+            self.connection.prepare_cached("SELECT tbl, key, value FROM row ORDER BY tbl, key").map_err(failed)?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, u8>(0)?, row.get(1)?, row.get(2)?))).map_err(failed)?;
+        rows.map(|row| {
+            let (number, key, value) = row.map_err(failed)?;
+            let table = Table::ALL.into_iter().find(|t| *t as u8 == number);
+            let table = table.ok_or_else(|| damaged(&self.path, &format!("a row of an unknown table {number}")))?;
+            Ok((table, key, value))
+        })
+        .collect()
+    }
+
+    /// The number of the newest change of a conversation.
+    #[must_use]
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// Reads every page and checks its authentication code.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] with the first finding.
+    pub fn check(&self) -> Result<()> {
+        let failed = |e| named(&self.path, &e);
+        for pragma in ["PRAGMA cipher_integrity_check", "PRAGMA integrity_check"] {
+            let mut statement = self.connection.prepare(pragma).map_err(failed)?;
+            let found: Vec<String> = statement
+                .query_map([], |row| row.get(0))
+                .map_err(failed)?
+                .collect::<std::result::Result<_, _>>()
+                .map_err(failed)?;
+            if let Some(first) = found.iter().find(|line| *line != "ok") {
+                return Err(damaged(&self.path, first));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the store grow to so many pages and no further, as a full disk would.
+    #[cfg(test)]
+    pub(crate) fn limit_pages(&self, pages: u32) {
+        self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+    }
+}
+
+/// The error of a person's for what SQLite says.
+fn named(path: &Path, error: &rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode as E;
+    let store = path.display();
+    match error.sqlite_error_code() {
+        Some(E::DiskFull) => Error::new(Code::DiskFull, format!("no room on the disk for {store}"))
+            .with_remedy("free some space; nothing that was stored is lost, and what waits is tried again"),
+        Some(E::NotADatabase | E::DatabaseCorrupt) => damaged(path, &error.to_string()),
+        Some(E::ReadOnly | E::PermissionDenied | E::CannotOpen) => {
+            Error::new(Code::Config, format!("the store {store} cannot be written: {error}"))
+                .with_remedy(format!("check who owns {store} and its directory"))
+        }
+        Some(E::DatabaseBusy | E::DatabaseLocked) => {
+            Error::new(Code::ProfileLocked, format!("another process uses the store {store}"))
+                .with_remedy("`pirushka engine stop` ends a running engine")
+        }
+        Some(E::SystemIoFailure) => Error::new(Code::Damaged, format!("the disk fails at {store}: {error}"))
+            .with_remedy("check the disk; nothing was changed"),
+        _ if matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
+        ) =>
+        {
+            damaged(path, &error.to_string())
+        }
+        _ => Error::new(Code::Unexpected, format!("the store {store}: {error}")),
+    }
+}
+
+fn damaged(path: &Path, what: &str) -> Error {
+    Error::new(Code::Damaged, format!("the store {} is damaged: {what}", path.display()))
+        .with_remedy("bring it back from a backup; nothing was changed")
+}
+
+#[cfg(test)]
+mod tests;

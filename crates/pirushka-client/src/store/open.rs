@@ -1,0 +1,51 @@
+//! A connection with key and pragmas, and telling a wrong key from damage.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use zeroize::Zeroizing;
+
+use super::named;
+use crate::error::{Code, Error, Result};
+use crate::key::StoreKey;
+
+pub(super) fn writable(path: &Path, key: &StoreKey) -> Result<Connection> {
+    let connection = keyed(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                   PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000;";
+    connection.execute_batch(pragmas).map_err(|e| named(path, &e))?;
+    Ok(connection)
+}
+
+pub(super) fn readable(path: &Path, key: &StoreKey) -> Result<Connection> {
+    // Opened for writing all the same: a reader of a write-ahead log must be able to make its index.
+    let connection = keyed(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;").map_err(|e| named(path, &e))?;
+    Ok(connection)
+}
+
+fn keyed(path: &Path, key: &StoreKey, flags: OpenFlags) -> Result<Connection> {
+    let failed = |e: rusqlite::Error| named(path, &e);
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    // SQLCipher would write to stderr, where faces speak to people.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE;").map_err(failed)?;
+    let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(key.bytes()));
+    let pragma = Zeroizing::new(format!("PRAGMA key = \"x'{}'\";", *digits));
+    connection.execute_batch(&pragma).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(failed)?;
+    match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+        Ok(()) => Ok(connection),
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => Err(unreadable(path)),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// The first page does not open. The key header has vouched for the key where one was used, so it is most likely damage.
+fn unreadable(path: &Path) -> Error {
+    Error::new(
+        Code::WrongKey,
+        format!("the store {} does not open with this key: it is another profile's, or damaged", path.display()),
+    )
+    .with_remedy("bring store and key back from the same backup; nothing was changed")
+}

@@ -1,0 +1,193 @@
+//! What faces ask: conversations, unread, search, changes since a cursor. Reads beside the writer, never blocks it.
+
+use std::path::{Path, PathBuf};
+
+use pirushka_client_core::{ContactId, Message, MessageId};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::{Change, damaged, named, open};
+use crate::error::Result;
+use crate::key::StoreKey;
+
+/// A connection that only reads.
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// A conversation, as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    #[allow(missing_docs)]
+    pub contact: ContactId,
+    /// Incoming rows not seen, gaps not counted.
+    pub unread: u64,
+    /// The newest row.
+    pub last: Message,
+}
+
+/// A stretch of a conversation, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    #[allow(missing_docs)]
+    pub messages: Vec<Message>,
+    /// Whether there are older ones.
+    pub more: bool,
+}
+
+pub(super) fn newest_cursor(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT max(coalesce((SELECT max(change) FROM message), 0),
+                          coalesce((SELECT value FROM meta WHERE name = 'cursor_floor'), 0))";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Self> {
+        Ok(Self { connection: open::readable(path, key)?, path: path.to_owned() })
+    }
+
+    /// The number of the newest change.
+    ///
+    /// # Errors
+    /// [`crate::Code::Damaged`], as of every query.
+    pub fn cursor(&self) -> Result<u64> {
+        newest_cursor(&self.connection).map_err(|e| named(&self.path, &e))
+    }
+
+    /// All conversations, the one with the newest row first.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn chats(&self) -> Result<Vec<Chat>> {
+        let sql = "SELECT m.value, (SELECT count(*) FROM message AS u
+                       WHERE u.contact = m.contact AND u.seen = 0 AND u.outgoing = 0 AND u.kind <> 1)
+                   FROM (SELECT max(id) AS id FROM message GROUP BY contact) AS newest
+                   JOIN message AS m ON m.id = newest.id ORDER BY m.stored_ms DESC, m.id DESC";
+        let rows = self.rows(sql, [], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?)))?;
+        rows.into_iter()
+            .map(|(value, unread)| {
+                let last = self.message_of(&value)?;
+                Ok(Chat { contact: last.contact, unread: unread.cast_unsigned(), last })
+            })
+            .collect()
+    }
+
+    /// Incoming rows not seen, gaps not counted.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn unread(&self) -> Result<u64> {
+        let sql = "SELECT count(*) FROM message WHERE seen = 0 AND outgoing = 0 AND kind <> 1";
+        let rows = self.rows(sql, [], |row| row.get::<_, i64>(0))?;
+        Ok(rows.first().copied().unwrap_or(0).cast_unsigned())
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn message(&self, id: MessageId) -> Result<Option<Message>> {
+        let Ok(id) = i64::try_from(id.0) else { return Ok(None) };
+        let found = self
+            .connection
+            .prepare_cached("SELECT value FROM message WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id], |row| row.get::<_, Vec<u8>>(0)).optional())
+            .map_err(|e| named(&self.path, &e))?;
+        found.map(|value| self.message_of(&value)).transpose()
+    }
+
+    /// At most `limit` rows of a conversation before the id `before`, or the newest.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn history(&self, contact: ContactId, before: Option<MessageId>, limit: u32) -> Result<Page> {
+        let before = before.and_then(|id| i64::try_from(id.0).ok()).unwrap_or(i64::MAX);
+        let sql = "SELECT value FROM message WHERE contact = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+        let mut messages = self.messages(sql, (contact.0, before, i64::from(limit) + 1))?;
+        let more = messages.len() > limit as usize;
+        messages.truncate(limit as usize);
+        messages.reverse();
+        Ok(Page { messages, more })
+    }
+
+    /// The newest `limit` texts that contain `text` in any case, oldest first.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn search(&self, text: &str, contact: Option<ContactId>, limit: u32) -> Result<Page> {
+        let wanted = text.to_lowercase();
+        let sql = "SELECT text, value FROM message WHERE kind = 0 AND (?1 IS NULL OR contact = ?1) ORDER BY id DESC";
+        let failed = |e| named(&self.path, &e);
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let contact = contact.map_or(Value::Null, |contact| Value::Integer(contact.0.into()));
+        let mut rows = statement.query([contact]).map_err(failed)?;
+        let (mut messages, mut more) = (Vec::new(), false);
+        while let Some(row) = rows.next().map_err(failed)? {
+            let shown = row.get_ref(0).map_err(failed)?.as_str().map_err(|e| damaged(&self.path, &e.to_string()))?;
+            if !shown.to_lowercase().contains(&wanted) {
+                continue;
+            }
+            if messages.len() == limit as usize {
+                more = true;
+                break;
+            }
+            messages.push(self.message_of(&row.get::<_, Vec<u8>>(1).map_err(failed)?)?);
+        }
+        messages.reverse();
+        Ok(Page { messages, more })
+    }
+
+    /// At most `limit` changes after `cursor`, in order; a message that changed several times comes once, at its last.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn changes(&self, cursor: u64, limit: u32) -> Result<Vec<Change>> {
+        let sql = "SELECT change, born, value FROM message WHERE change > ?1 ORDER BY change LIMIT ?2";
+        self.change_rows(sql, (i64::try_from(cursor).unwrap_or(i64::MAX), limit))
+    }
+
+    /// At most `limit` incoming messages that the person has not seen, of those born after `born` and up to `until`.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn unseen(&self, born: u64, until: u64, limit: u32) -> Result<Vec<Change>> {
+        let sql = "SELECT change, born, value FROM message
+                   WHERE seen = 0 AND outgoing = 0 AND born > ?1 AND born <= ?2 ORDER BY born LIMIT ?3";
+        let (born, until) = (i64::try_from(born).unwrap_or(i64::MAX), i64::try_from(until).unwrap_or(i64::MAX));
+        self.change_rows(sql, (born, until, limit))
+    }
+
+    fn change_rows(&self, sql: &str, parameters: impl Params) -> Result<Vec<Change>> {
+        let rows = self.rows(sql, parameters, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?))
+        })?;
+        rows.into_iter()
+            .map(|(cursor, born, value)| {
+                let message = self.message_of(&value)?;
+                Ok(Change { cursor: cursor.cast_unsigned(), born: born.cast_unsigned(), message })
+            })
+            .collect()
+    }
+
+    fn messages(&self, sql: &str, parameters: impl Params) -> Result<Vec<Message>> {
+        let rows = self.rows(sql, parameters, |row| row.get::<_, Vec<u8>>(0))?;
+        rows.iter().map(|value| self.message_of(value)).collect()
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let all = || -> rusqlite::Result<Vec<T>> {
+            self.connection.prepare_cached(sql)?.query_map(parameters, map)?.collect()
+        };
+        all().map_err(|e| named(&self.path, &e))
+    }
+
+    fn message_of(&self, value: &[u8]) -> Result<Message> {
+        Message::from_row(value).map_err(|e| damaged(&self.path, &e.to_string()))
+    }
+}

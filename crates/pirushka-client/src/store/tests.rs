@@ -1,0 +1,241 @@
+use pirushka_client_core::{ContactId, Message, MessageBody, MessageId, MessageState, Table, Write};
+
+use super::*;
+
+struct Bench {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    key: StoreKey,
+}
+
+fn bench() -> (Bench, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let key = StoreKey::for_tests(7);
+    let store = Store::create(&path, &key).unwrap();
+    (Bench { _dir: dir, path, key }, store)
+}
+
+fn text(id: u64, contact: u32, text: &str) -> Message {
+    Message {
+        id: MessageId(id),
+        contact: ContactId(contact),
+        outgoing: false,
+        content: [id as u8; 16],
+        seq: id,
+        sent_ms: 1000 + id,
+        stored_ms: 2000 + id,
+        state: MessageState::Received,
+        body: MessageBody::Text(text.into()),
+        seen: false,
+    }
+}
+
+fn put(message: &Message) -> Write {
+    Write {
+        table: Table::Message,
+        key: message.id.0.to_be_bytes().to_vec(),
+        value: Some(minicbor::to_vec(message).unwrap()),
+    }
+}
+
+fn row(table: Table, key: &[u8], value: Option<&[u8]>) -> Write {
+    Write { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
+}
+
+#[test]
+fn rows_come_back_in_order_without_the_messages() {
+    let (bench, mut store) = bench();
+    let writes = [
+        row(Table::Contact, b"b", Some(b"2")),
+        row(Table::Profile, b"", Some(b"me")),
+        row(Table::Contact, b"a", Some(b"1")),
+        put(&text(1, 1, "hello")),
+    ];
+    store.commit(&writes).unwrap();
+    store.commit(&[row(Table::Contact, b"b", None), row(Table::Contact, b"a", Some(b"3"))]).unwrap();
+    drop(store);
+    let store = Store::open(&bench.path, &bench.key).unwrap();
+    let expected = vec![(Table::Profile, b"".to_vec(), b"me".to_vec()), (Table::Contact, b"a".to_vec(), b"3".to_vec())];
+    assert_eq!(store.load().unwrap(), expected);
+    store.check().unwrap();
+}
+
+#[test]
+fn changes_are_numbered_over_restarts_and_removals() {
+    let (bench, mut store) = bench();
+    let changes = store.commit(&[put(&text(1, 1, "a")), put(&text(2, 1, "b"))]).unwrap();
+    assert!(changes.iter().all(Change::is_new));
+    assert_eq!(changes.iter().map(|c| c.cursor).collect::<Vec<_>>(), [1, 2]);
+    let seen = Message { seen: true, ..text(1, 1, "a") };
+    let changes = store.commit(&[put(&seen)]).unwrap();
+    assert_eq!((changes[0].cursor, changes[0].born, changes[0].is_new()), (3, 1, false));
+    store.purge(ContactId(1)).unwrap();
+    drop(store);
+    let mut store = Store::open(&bench.path, &bench.key).unwrap();
+    assert_eq!(store.commit(&[put(&text(3, 2, "c"))]).unwrap()[0].cursor, 4);
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.changes(3, 10).unwrap().len(), 1);
+    assert_eq!(reader.cursor().unwrap(), 4);
+}
+
+#[test]
+fn a_message_that_fills_a_gap_is_told_as_new() {
+    let (_bench, mut store) = bench();
+    let gap = Message { body: MessageBody::Gap { missing: 1 }, ..text(1, 1, "") };
+    store.commit(&[put(&gap)]).unwrap();
+    assert!(store.commit(&[put(&text(1, 1, "late"))]).unwrap()[0].is_new());
+}
+
+#[test]
+fn conversations_are_listed_with_unread_and_read_page_by_page() {
+    let (_bench, mut store) = bench();
+    let all: Vec<Write> = (1..=10).map(|id| put(&text(id, (id % 2) as u32, &format!("text {id}")))).collect();
+    store.commit(&all).unwrap();
+    let reader = store.reader().unwrap();
+    let chats = reader.chats().unwrap();
+    assert_eq!(chats.iter().map(|c| (c.contact.0, c.unread, c.last.id.0)).collect::<Vec<_>>(), [(0, 5, 10), (1, 5, 9)]);
+    let page = reader.history(ContactId(0), None, 2).unwrap();
+    assert_eq!(page.messages.iter().map(|m| m.id.0).collect::<Vec<_>>(), [8, 10]);
+    assert!(page.more);
+    let page = reader.history(ContactId(0), Some(MessageId(8)), 10).unwrap();
+    assert_eq!(page.messages.iter().map(|m| m.id.0).collect::<Vec<_>>(), [2, 4, 6]);
+    assert!(!page.more);
+    assert_eq!(reader.unread().unwrap(), 10);
+    assert_eq!(reader.unseen(3, 9, 2).unwrap().iter().map(|c| c.message.id.0).collect::<Vec<_>>(), [4, 5]);
+}
+
+#[test]
+fn search_finds_any_case_of_any_alphabet() {
+    let (_bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "Привет, Боб")), put(&text(2, 2, "HELLO 100%"))]).unwrap();
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.search("ПРИВЕТ", None, 5).unwrap().messages[0].id.0, 1);
+    assert_eq!(reader.search("0%", None, 5).unwrap().messages[0].id.0, 2);
+    assert!(reader.search("hello", Some(ContactId(1)), 5).unwrap().messages.is_empty());
+}
+
+#[test]
+fn a_reader_sees_what_was_committed_after_it_opened() {
+    let (_bench, mut store) = bench();
+    let reader = store.reader().unwrap();
+    store.commit(&[put(&text(1, 1, "now"))]).unwrap();
+    assert_eq!(reader.message(MessageId(1)).unwrap(), Some(text(1, 1, "now")));
+}
+
+/// T33.
+#[test]
+fn t33_no_plaintext_stands_in_the_files_and_a_wrong_key_is_refused() {
+    let (bench, mut store) = bench();
+    let canary = "CANARY-of-plain-text";
+    store.commit(&[put(&text(1, 1, canary)), row(Table::Profile, b"CANARY-of-plain-text", Some(b"x"))]).unwrap();
+    let dir = bench.path.parent().unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(canary.len()).any(|w| w == canary.as_bytes()));
+        assert!(!bytes.windows(6).any(|w| w == b"SQLite"));
+        files += 1;
+    }
+    assert!(files >= 2, "the store and its log");
+    drop(store);
+    let before = std::fs::read(&bench.path).unwrap();
+    assert_eq!(Store::open(&bench.path, &StoreKey::for_tests(8)).err().unwrap().code, Code::WrongKey);
+    assert_eq!(std::fs::read(&bench.path).unwrap(), before, "nothing was changed");
+    Store::open(&bench.path, &bench.key).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn all_files_of_a_store_are_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let (bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "x"))]).unwrap();
+    for entry in std::fs::read_dir(bench.path.parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
+}
+
+#[test]
+fn a_newer_store_is_named_and_left_alone() {
+    let (bench, store) = bench();
+    store.connection.execute_batch("PRAGMA user_version = 99").unwrap();
+    drop(store);
+    let error = Store::open(&bench.path, &bench.key).err().unwrap();
+    assert_eq!(error.code, Code::NewerStore);
+    let connection = open::readable(&bench.path, &bench.key).unwrap();
+    assert_eq!(connection.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0)).unwrap(), 99);
+}
+
+#[test]
+fn a_missing_or_empty_store_is_not_made_anew() {
+    let (bench, store) = bench();
+    drop(store);
+    std::fs::write(&bench.path, b"").unwrap();
+    assert_eq!(Store::open(&bench.path, &bench.key).err().unwrap().code, Code::Damaged);
+    std::fs::remove_file(&bench.path).unwrap();
+    assert_eq!(Store::open(&bench.path, &bench.key).err().unwrap().code, Code::Damaged);
+    assert!(!bench.path.exists());
+}
+
+#[test]
+fn damage_on_any_page_is_named() {
+    let (bench, mut store) = bench();
+    let writes: Vec<Write> =
+        (0..200u32).map(|n| row(Table::Session, &n.to_be_bytes(), Some(&[n as u8; 500]))).collect();
+    store.commit(&writes).unwrap();
+    drop(store);
+    let good = std::fs::read(&bench.path).unwrap();
+    for page in 0..good.len() / 4096 {
+        let mut bad = good.clone();
+        bad[page * 4096 + 100] ^= 1;
+        std::fs::write(&bench.path, &bad).unwrap();
+        let error = match Store::open(&bench.path, &bench.key) {
+            Err(error) => error,
+            Ok(store) => match store.load().err().or_else(|| store.check().err()) {
+                Some(error) => error,
+                None => panic!("page {page} was not found damaged"),
+            },
+        };
+        assert!(matches!(error.code, Code::Damaged | Code::WrongKey), "page {page}: {error:?}");
+        assert!(error.remedy.is_some());
+    }
+    std::fs::write(&bench.path, &good[..good.len() / 2]).unwrap();
+    let outcome = Store::open(&bench.path, &bench.key).and_then(|store| store.load());
+    assert_eq!(outcome.unwrap_err().code, Code::Damaged);
+}
+
+#[test]
+fn a_full_disk_is_named_and_nothing_of_the_batch_stays() {
+    let (bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "before"))]).unwrap();
+    let pages: u32 = store.connection.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+    store.limit_pages(pages + 1);
+    let batch = [put(&text(2, 1, "small")), put(&text(3, 1, &"x".repeat(60_000)))];
+    let error = store.commit(&batch).unwrap_err();
+    assert_eq!(error.code, Code::DiskFull);
+    assert_eq!(store.cursor(), 1);
+    store.limit_pages(1 << 20);
+    assert_eq!(store.reader().unwrap().message(MessageId(2)).unwrap(), None);
+    assert_eq!(store.commit(&batch).unwrap().len(), 2);
+    drop(store);
+    Store::open(&bench.path, &bench.key).unwrap().check().unwrap();
+}
+
+#[test]
+fn a_damaged_message_row_changes_nothing() {
+    let (_bench, mut store) = bench();
+    let bad = row(Table::Message, &1u64.to_be_bytes(), Some(b"\xff\xff"));
+    let error = store.commit(&[row(Table::Profile, b"", Some(b"x")), bad]).unwrap_err();
+    assert_eq!(error.code, Code::Damaged);
+    assert!(store.load().unwrap().is_empty());
+}
+
+#[test]
+fn conversations_of_nobody_are_swept() {
+    let (_bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "a")), put(&text(2, 2, "b"))]).unwrap();
+    store.keep_conversations(&[ContactId(2)].into()).unwrap();
+    assert_eq!(store.reader().unwrap().chats().unwrap().len(), 1);
+}
