@@ -1,1 +1,28 @@
-//! pirushka-sim
+//! The simulator: the real cores on a small internet in memory, under virtual time, from one seed.
+//!
+//! A [`World`] holds peers (real [`pirushka_peer_core::Peer`]s, which forget everything in a crash) and users, who live
+//! behind NATs. Two kinds of users exist: [`RawUser`] speaks to peers with the real link and nothing above it, a naive
+//! model of a messenger; [`Person`] is the real client core on a simulated disk. What is checked after every event
+//! stands in [`checks`] and follows the invariants S1 to S6, L1 and L2 of `docs/PROOF.md`.
+//!
+//! [`random`] runs what a seed says; stories that people wrote stand in `tests/all/stories/`. One seed is one run: the hash over all packets
+//! and events says whether two runs were the same.
+
+#![forbid(unsafe_code)]
+
+pub mod checks;
+mod ledger;
+mod peer_node;
+pub mod plan;
+pub mod rand;
+pub mod random;
+mod raw;
+mod trace;
+mod world;
+
+pub use checks::{Rule, Violation};
+pub use peer_node::PeerNode;
+pub use rand::Rand;
+pub use raw::{RawConfig, RawUser};
+pub use trace::Trace;
+pub use world::{Clock, Place, Surroundings, User, World};

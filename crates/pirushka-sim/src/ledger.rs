@@ -1,0 +1,54 @@
+//! Bytes between each peer and each address: S5, kept by an onlooker who sees every delivery.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+/// The accounts of one run of one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    accounts: BTreeMap<SocketAddr, Account>,
+    mute: BTreeSet<SocketAddr>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    bytes_in: u64,
+    bytes_out: u64,
+    /// Something from the peer has arrived there.
+    reached: bool,
+    /// Something came from there after that: the earliest moment at which a path can be proven.
+    proven: bool,
+}
+
+impl Ledger {
+    /// This address never sends anything with a valid MAC1: it must not be answered.
+    pub(crate) fn expect_silence(&mut self, address: SocketAddr) {
+        self.mute.insert(address);
+    }
+
+    /// The peer restarted: it knows of no proof.
+    pub(crate) fn restart(&mut self) {
+        self.accounts.clear();
+    }
+
+    pub(crate) fn arrived_at_peer(&mut self, from: SocketAddr, bytes: usize) {
+        let account = self.accounts.entry(from).or_default();
+        account.bytes_in += bytes as u64;
+        account.proven |= account.reached;
+    }
+
+    pub(crate) fn arrived_from_peer(&mut self, at: SocketAddr) {
+        self.accounts.entry(at).or_default().reached = true;
+    }
+
+    /// The peer sends; tells what is wrong with that.
+    pub(crate) fn sent_by_peer(&mut self, to: SocketAddr, bytes: usize) -> Option<String> {
+        if self.mute.contains(&to) {
+            return Some(format!("{bytes} bytes to {to}, which never sent anything with a valid MAC1"));
+        }
+        let account = self.accounts.entry(to).or_default();
+        account.bytes_out += bytes as u64;
+        let (sent, got) = (account.bytes_out, account.bytes_in);
+        (!account.proven && sent > got).then(|| format!("{sent} bytes to the unproven {to}, which sent {got}"))
+    }
+}

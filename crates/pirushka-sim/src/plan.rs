@@ -1,0 +1,202 @@
+//! What a seed says: who lives where, how bad the network is, what breaks when, who writes what to whom.
+//!
+//! Limits are drawn too: one that is never reached is never tested.
+
+use pirushka_netsim::{LinkConfig, NatConfig, NatKind};
+use pirushka_peer_core::PeerConfig;
+use pirushka_wire::time::SECOND;
+
+use crate::rand::Rand;
+
+/// One run, laid out before it begins.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Limits of each peer.
+    pub peers: Vec<PeerConfig>,
+    /// Each user's home peer, NAT and clock.
+    pub users: Vec<UserPlan>,
+    /// The network while faults last.
+    pub weather: LinkConfig,
+    /// What happens, by time.
+    pub steps: Vec<(u64, Step)>,
+    /// From here on nothing breaks any more.
+    pub calm_us: u64,
+}
+
+/// A user of the plan.
+#[derive(Debug, Clone)]
+pub struct UserPlan {
+    /// Number of its home peer.
+    pub home: usize,
+    #[allow(missing_docs)]
+    pub nat: NatKind,
+    /// See [`NatConfig::timeout_us`].
+    pub nat_timeout_us: u64,
+    /// How wrong its clock is.
+    pub skew_ms: i64,
+}
+
+impl UserPlan {
+    /// The NAT in front of the user.
+    #[must_use]
+    pub fn nat(&self, public_ip: std::net::IpAddr) -> NatConfig {
+        NatConfig { kind: self.nat, timeout_us: self.nat_timeout_us, ..NatConfig::new(public_ip) }
+    }
+}
+
+/// Where in the making of a change a user's process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// Between inputs.
+    Idle,
+    /// With the next change made and not committed.
+    BeforeCommit,
+    /// With the next change committed and no packet of it sent.
+    AfterCommit,
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(missing_docs)]
+pub enum Step {
+    Send {
+        from: usize,
+        to: usize,
+        size: usize,
+    },
+    CrashPeer(usize),
+    StartPeer(usize),
+    CrashUser(usize, CrashPoint),
+    StartUser(usize),
+    Cut {
+        user: usize,
+        peer: usize,
+        on: bool,
+    },
+    PeerOff {
+        peer: usize,
+        on: bool,
+    },
+    Rebind(usize),
+    Roam {
+        user: usize,
+        away: bool,
+    },
+    /// Captured packets again, from other sources or the same.
+    Replay {
+        peer: usize,
+        how_many: usize,
+    },
+    /// Bytes of no meaning, to a peer and to users in a peer's name.
+    Junk {
+        peer: usize,
+        how_many: usize,
+    },
+}
+
+/// How much of everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    #[allow(missing_docs)]
+    pub messages_max: u64,
+    /// How long faults last at most.
+    pub faults_us: u64,
+    /// Whether envelopes (raw users) or texts (persons) are written.
+    pub raw: bool,
+}
+
+impl Plan {
+    /// What this seed says.
+    #[must_use]
+    pub fn of(seed: u64, scale: Scale) -> Self {
+        let mut rand = Rand::new(seed ^ 0x5eed_0000_0000_0000);
+        let peers = (0..rand.between(1, 3)).map(|_| limits(&mut rand)).collect::<Vec<_>>();
+        let users = (0..rand.between(2, 4)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
+        let calm_us = rand.between(20 * SECOND, scale.faults_us);
+        let mut plan = Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us };
+        plan.messages(&mut rand, scale);
+        plan.faults(&mut rand);
+        plan.steps.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    fn messages(&mut self, rand: &mut Rand, scale: Scale) {
+        for _ in 0..rand.between(1, scale.messages_max) {
+            let from = rand.below(self.users.len() as u64) as usize;
+            let to = (from + 1 + rand.below(self.users.len() as u64 - 1) as usize) % self.users.len();
+            let at = rand.below(self.calm_us);
+            let burst = if rand.percent(10) { rand.between(2, 12) } else { 1 };
+            for _ in 0..burst {
+                let size = if scale.raw { *rand.pick(&[320, 576, 1088]) } else { text_size(rand) };
+                self.steps.push((at, Step::Send { from, to, size }));
+            }
+        }
+    }
+
+    fn faults(&mut self, rand: &mut Rand) {
+        let (peers, users) = (self.peers.len() as u64, self.users.len() as u64);
+        for _ in 0..rand.below(12) {
+            let at = rand.below(self.calm_us);
+            let until = (at + rand.between(SECOND / 2, 60 * SECOND)).min(self.calm_us);
+            let (peer, user) = (rand.below(peers) as usize, rand.below(users) as usize);
+            let how_many = rand.between(1, 60) as usize;
+            let pair = match rand.below(10) {
+                0 | 1 => [Some(Step::CrashPeer(peer)), Some(Step::StartPeer(peer))],
+                2..=4 => {
+                    let point = *rand.pick(&[CrashPoint::Idle, CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
+                    [Some(Step::CrashUser(user, point)), Some(Step::StartUser(user))]
+                }
+                5 => [Some(Step::Cut { user, peer, on: true }), Some(Step::Cut { user, peer, on: false })],
+                6 => [Some(Step::PeerOff { peer, on: true }), Some(Step::PeerOff { peer, on: false })],
+                7 => [Some(Step::Rebind(user)), None],
+                8 => [Some(Step::Roam { user, away: true }), Some(Step::Roam { user, away: false })],
+                _ => [Some(Step::Replay { peer, how_many }), Some(Step::Junk { peer, how_many })],
+            };
+            self.steps.extend([at, until].into_iter().zip(pair).filter_map(|(at, step)| Some((at, step?))));
+        }
+    }
+}
+
+fn limits(rand: &mut Rand) -> PeerConfig {
+    let mut config = PeerConfig::default();
+    if rand.percent(30) {
+        config.queue_messages = rand.between(2, 12) as u16;
+    }
+    if rand.percent(20) {
+        config.ram_bytes = rand.between(200, 600) << 10;
+    }
+    config
+}
+
+fn user(rand: &mut Rand, peers: u64) -> UserPlan {
+    UserPlan {
+        home: rand.below(peers) as usize,
+        nat: *rand.pick(&[NatKind::FullCone, NatKind::PortRestricted, NatKind::Symmetric]),
+        nat_timeout_us: *rand.pick(&[30, 30, 60, 120]) * SECOND,
+        skew_ms: rand.below(7_200_001) as i64 - 3_600_000,
+    }
+}
+
+fn weather(rand: &mut Rand) -> LinkConfig {
+    let latency_us = rand.between(200, 400_000);
+    let mut some = |max: f64| if rand.percent(50) { rand.up_to(max) } else { 0.0 };
+    let (loss, duplicate, corrupt, reorder) = (some(0.3), some(0.2), some(0.05), some(0.3));
+    LinkConfig {
+        latency_us,
+        jitter_us: if rand.percent(50) { rand.below(latency_us) } else { 0 },
+        loss,
+        duplicate,
+        corrupt,
+        reorder,
+        bandwidth_bps: rand.percent(20).then(|| rand.between(200_000, 5_000_000)),
+        ..LinkConfig::default()
+    }
+}
+
+fn text_size(rand: &mut Rand) -> usize {
+    match rand.below(20) {
+        0 => rand.between(1_000, 8_000) as usize,
+        1 => rand.between(8_000, 65_536) as usize,
+        _ => rand.between(1, 400) as usize,
+    }
+}

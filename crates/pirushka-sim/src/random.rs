@@ -1,0 +1,261 @@
+//! Runs what a seed says, checks it after every event, and counts what was reached.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use pirushka_netsim::LinkConfig;
+use pirushka_wire::time::SECOND;
+
+use crate::checks::{Rule, Violation};
+use crate::plan::{Plan, Scale, Step};
+use crate::rand::Rand;
+use crate::raw::{RawConfig, RawUser};
+use crate::world::{User, World};
+
+/// What came of one seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    #[allow(missing_docs)]
+    pub seed: u64,
+    /// Over all packets and events.
+    pub hash: [u8; 32],
+    #[allow(missing_docs)]
+    pub violations: Vec<Violation>,
+    /// Named situations and how often they came up.
+    pub situations: BTreeMap<&'static str, u64>,
+    /// How long the run was, in virtual time.
+    pub virtual_us: u64,
+    /// Messages sent by users.
+    pub messages: u64,
+    /// Datagrams and events.
+    pub entries: u64,
+}
+
+/// Which machines the users are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gear {
+    /// The link alone: peer and link are tested, fast.
+    Raw,
+    /// The real client core with real MLS.
+    Real,
+}
+
+/// After the faults, the largest time in which every raw user is registered again: a keepalive, the longest pause
+/// between attempts, and a slow handshake.
+const RAW_REACHABLE_US: u64 = 45 * SECOND;
+/// After the faults, twice the largest retry interval of raw users (a full peer asks them to wait a minute).
+const RAW_SHOWN_US: u64 = 240 * SECOND;
+
+/// Runs one seed with raw users.
+#[must_use]
+pub fn run_raw(seed: u64, print: bool) -> Outcome {
+    let plan = Plan::of(seed, Scale { messages_max: 60, faults_us: 240 * SECOND, raw: true });
+    let mut world = World::new(seed, print);
+    let mut situations = Situations::default();
+    for config in &plan.peers {
+        world.add_peer(config.clone());
+    }
+    for (n, user) in plan.users.iter().enumerate() {
+        let (mut place, seeds) = world.add_place(|ip| user.nat(ip));
+        place.clock.skew_ms = user.skew_ms;
+        RawUser::add_at(&mut world, &format!("user-{n}"), user.home, RawConfig::default(), place, seeds);
+    }
+    for a in 0..plan.users.len() {
+        (0..a).for_each(|b| RawUser::introduce(&mut world, a, b));
+    }
+    // A first minute in peace, so that tickets exist, as they do between people who know each other.
+    world.until(60 * SECOND, |world| world.users.iter().all(RawUser::is_online));
+    RawUser::share_tickets(&mut world);
+    let mut messages = 0;
+    let mut rand = Rand::new(seed ^ 0xa77a);
+    world.net.set_link(plan.weather);
+    situations.weather(&plan.weather);
+    let start = world.now_us();
+    for (at, step) in &plan.steps {
+        world.run_until(start + at);
+        if !world.violations.is_empty() {
+            break;
+        }
+        match *step {
+            Step::Send { from, to, size } => {
+                messages += 1;
+                world.users[from].send(to, size);
+                world.settle_user(from);
+            }
+            Step::CrashUser(user, _) => world.users[user].crash(),
+            Step::StartUser(user) => world.users[user].start(),
+            common => situations.count(apply(&mut world, &mut rand, common)),
+        }
+    }
+    world.run_until(start + plan.calm_us);
+    calm(&mut world);
+    (0..world.users.len()).for_each(|user| {
+        if world.users[user].is_crashed() {
+            world.users[user].start();
+        }
+    });
+    let calm_us = world.now_us();
+    world.until(calm_us + RAW_REACHABLE_US, all_reachable);
+    if world.violations.is_empty() && !all_reachable(&world) {
+        let online: Vec<_> = world.users.iter().map(RawUser::is_online).collect();
+        world.breach(
+            Rule::L2,
+            format!("not everybody is registered {RAW_REACHABLE_US} us after the faults: {online:?}"),
+        );
+    }
+    if !world.until(calm_us + RAW_SHOWN_US, RawUser::all_shown) && world.violations.is_empty() {
+        let lost = RawUser::lost_while_held(&world);
+        let unheld: Vec<_> = world.users.iter().map(RawUser::unheld).collect();
+        match lost.first() {
+            Some(first) => world.breach(Rule::S2, format!("{} messages lost while held, first {first}", lost.len())),
+            None => world.breach(Rule::L1, format!("messages still wait, not even held by users: {unheld:?}")),
+        }
+    }
+    situations.peers(&world);
+    Outcome {
+        seed,
+        hash: world.trace.hash(),
+        virtual_us: world.now_us(),
+        messages,
+        entries: world.trace.entries,
+        situations: situations.0,
+        violations: world.violations,
+    }
+}
+
+/// Carries out a step that has nothing to do with what kind of users there are; names the situation it makes.
+pub(crate) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) -> &'static str {
+    match step {
+        Step::CrashPeer(peer) => {
+            let holds = world.peers[peer].peer().is_some_and(|peer| peer.stats().messages_held > 0);
+            world.crash_peer(peer);
+            if holds { "peer dies while it holds messages" } else { "peer dies" }
+        }
+        Step::StartPeer(peer) => {
+            world.start_peer(peer);
+            "peer starts again"
+        }
+        Step::Cut { user, peer, on } => {
+            let (a, b) = (world.users[user].place().ip, world.peers[peer].address.ip());
+            world.net.partition(a, b, on);
+            let name = world.users[user].name().to_owned();
+            world.tell(&name, format_args!("{} peer-{}", if on { "cannot reach" } else { "can reach" }, peer + 1));
+            "a user is cut off from a peer"
+        }
+        Step::PeerOff { peer, on } => {
+            let ip = world.peers[peer].address.ip();
+            world.net.set_down(ip, on);
+            let name = world.peers[peer].name.clone();
+            world.tell(&name, format_args!("is {} the network", if on { "off" } else { "on" }));
+            "a peer is off the network for a while"
+        }
+        Step::Rebind(user) => {
+            world.rebind(user);
+            "a NAT forgets"
+        }
+        Step::Roam { user, away } => {
+            world.roam(user, away);
+            "a user roams"
+        }
+        Step::Replay { peer, how_many } => {
+            replay(world, rand, peer, how_many);
+            "captured packets are replayed"
+        }
+        Step::Junk { peer, how_many } => {
+            junk(world, rand, peer, how_many);
+            "junk is sent"
+        }
+        Step::Send { .. } | Step::CrashUser(..) | Step::StartUser(_) => "",
+    }
+}
+
+/// Ends all faults.
+pub(crate) fn calm<U: User>(world: &mut World<U>) {
+    world.net.set_link(LinkConfig { latency_us: 30_000, ..LinkConfig::default() });
+    for peer in 0..world.peers.len() {
+        world.net.set_down(world.peers[peer].address.ip(), false);
+        if world.peers[peer].peer().is_none() {
+            world.start_peer(peer);
+        }
+        for user in 0..world.users.len() {
+            let (a, b) = (world.users[user].place().ip, world.peers[peer].address.ip());
+            world.net.partition(a, b, false);
+        }
+    }
+    world.tell("--", format_args!("the faults are over"));
+}
+
+/// What stands in the ledger as "must not be answered" comes from this address.
+fn stranger(rand: &mut Rand) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1 + rand.below(200) as u8], 1 + rand.below(60_000) as u16))
+}
+
+fn replay<U: User>(world: &mut World<U>, rand: &mut Rand, peer: usize, how_many: usize) {
+    for _ in 0..how_many.min(world.captured.len()) {
+        let (_, bytes) = rand.pick(&world.captured).clone();
+        let from = SocketAddr::from(([100, 64, 0, 1 + rand.below(3) as u8], 4_000));
+        world.attack(peer, from, &bytes);
+    }
+}
+
+fn junk<U: User>(world: &mut World<U>, rand: &mut Rand, peer: usize, how_many: usize) {
+    for _ in 0..how_many {
+        let bytes: [u8; 1300] = rand.bytes();
+        let bytes = &bytes[..rand.below(1300) as usize];
+        let from = stranger(rand);
+        world.expect_silence(peer, from);
+        world.attack(peer, from, bytes);
+        let user = rand.below(world.users.len() as u64) as usize;
+        let to = SocketAddr::new(IpAddr::from([203, 0, 113, 1 + user as u8]), rand.between(20_000, 60_000) as u16);
+        world.net.inject(world.peers[peer].address, to, bytes);
+    }
+}
+
+fn all_reachable(world: &World<RawUser>) -> bool {
+    let online: u64 = world.peers.iter().filter_map(|node| Some(node.peer()?.stats().users_online)).sum();
+    online == world.users.len() as u64 && world.users.iter().all(RawUser::is_online)
+}
+
+/// Counts named situations.
+#[derive(Debug, Default)]
+pub(crate) struct Situations(pub(crate) BTreeMap<&'static str, u64>);
+
+impl Situations {
+    pub(crate) fn count(&mut self, name: &'static str) {
+        if !name.is_empty() {
+            *self.0.entry(name).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn weather(&mut self, weather: &LinkConfig) {
+        let bad = [
+            (weather.loss > 0.15, "more than 15 % loss"),
+            (weather.duplicate > 0.1, "more than 10 % duplicates"),
+            (weather.corrupt > 0.02, "more than 2 % corruption"),
+            (weather.reorder > 0.1, "more than 10 % reordering"),
+            (weather.bandwidth_bps.is_some(), "little bandwidth"),
+            (weather.latency_us > 300_000, "latency above 300 ms"),
+        ];
+        bad.into_iter().filter(|(is, _)| *is).for_each(|(_, name)| self.count(name));
+    }
+
+    pub(crate) fn peers<U: User>(&mut self, world: &World<U>) {
+        for node in &world.peers {
+            let Some(stats) = node.peer().map(pirushka_peer_core::Peer::stats) else { continue };
+            let reached = [
+                (stats.refused_full > 0, "a peer says full"),
+                (stats.queues_restored > 0, "a ticket brings a queue back"),
+                (stats.refused_unknown > 0, "a queue is unknown"),
+                (stats.deposits_repeated > 0, "a deposit is repeated"),
+                (stats.pushes_repeated > 0, "a push is repeated"),
+                (stats.evicted > 0, "memory is short and something goes"),
+                (stats.expired > 0, "a message expires"),
+            ];
+            reached.into_iter().filter(|(is, _)| *is).for_each(|(_, name)| self.count(name));
+        }
+        let lost = world.net.stats();
+        if lost.filtered > 0 {
+            self.count("a NAT refuses a packet");
+        }
+    }
+}
