@@ -1,0 +1,95 @@
+//! The address that people are given.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use pirushka_wire::{Host, PeerAddress, PeerId};
+
+use crate::config::Config;
+
+/// A peer's address and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertisement {
+    /// What people are given.
+    pub address: PeerAddress,
+    /// What the operator should know about it.
+    pub note: Option<String>,
+}
+
+/// The address of a peer that listens on `local`: the configured host, else the address it listens on, else that of the
+/// interface towards the internet.
+pub(crate) fn advertise(config: &Config, local: SocketAddr, peer_id: PeerId) -> Advertisement {
+    if let Some(advertised) = &config.host {
+        let port = advertised.port.unwrap_or(local.port());
+        let address = PeerAddress { host: advertised.host.clone(), port, peer_id };
+        return Advertisement { address, note: None };
+    }
+    let (ip, note) = if local.ip().is_unspecified() { of_interface() } else { (local.ip(), about(local.ip())) };
+    Advertisement { address: PeerAddress { host: host_of(ip), port: local.port(), peer_id }, note }
+}
+
+fn of_interface() -> (IpAddr, Option<String>) {
+    match pirushka_udp::outward_ip() {
+        Some(ip) => {
+            let what = if is_private(ip) { ", which only its own network reaches" } else { "" };
+            let note = format!(
+                "no host is configured, so the address names the interface towards the internet{what}. If clients \
+                 reach this peer under another name: pirushkad --host NAME"
+            );
+            (ip, Some(note))
+        }
+        None => {
+            let ip = Ipv4Addr::LOCALHOST.into();
+            let note = "no host is configured and this machine has no route to the internet, so the address works on \
+                        this machine only. Name the host that clients use: pirushkad --host NAME";
+            (ip, Some(note.into()))
+        }
+    }
+}
+
+fn about(ip: IpAddr) -> Option<String> {
+    ip.is_loopback().then(|| "it listens on loopback, so the address works on this machine only".into())
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        // RFC 1918, link-local, and the carriers' own range (RFC 6598).
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+fn host_of(ip: IpAddr) -> Host {
+    // Every IP address is a host; the fallback is never taken.
+    ip.to_string().parse().unwrap_or_else(|_| unreachable!("an IP address is a host"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(host: Option<&str>, local: &str) -> Advertisement {
+        let config = Config { host: host.map(|host| host.parse().unwrap()), ..Config::default() };
+        advertise(&config, local.parse().unwrap(), PeerId([7; 32]))
+    }
+
+    #[test]
+    fn a_configured_host_is_named_with_the_port_listened_on_unless_it_has_its_own() {
+        let key = PeerId([7; 32]).to_base32();
+        assert_eq!(address(Some("peer.example"), "[::]:7117").address.to_string(), format!("peer.example?k={key}"));
+        assert_eq!(address(Some("peer.example"), "[::]:99").address.to_string(), format!("peer.example:99?k={key}"));
+        assert_eq!(address(Some("peer.example:443"), "[::]:99").address.port, 443);
+        assert_eq!(address(Some("2001:db8::1"), "[::]:99").address.to_string(), format!("[2001:db8::1]:99?k={key}"));
+        assert_eq!(address(Some("peer.example"), "[::]:7117").note, None);
+    }
+
+    #[test]
+    fn without_a_host_the_address_listened_on_is_named_and_its_limits_are_said() {
+        let loopback = address(None, "127.0.0.1:4000");
+        assert_eq!(loopback.address.host.as_str(), "127.0.0.1");
+        assert!(loopback.note.unwrap().contains("on this machine only"));
+        assert_eq!(address(None, "192.0.2.7:4000").note, None);
+        assert!(address(None, "0.0.0.0:4000").note.unwrap().contains("pirushkad --host NAME"));
+    }
+}

@@ -1,0 +1,169 @@
+//! The command line: what it accepts and what becomes of it.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands;
+use crate::config::{Advertised, Config, Loaded, Sources, load};
+use crate::failure::{Exit, Failure};
+use crate::{output, paths};
+
+/// Serves people: keeps what is sent to them, in memory only, until they fetch it.
+///
+/// Without a command it runs, in the foreground, until SIGTERM or Ctrl-C. It needs no database, no certificate and no
+/// entry in the DNS. The address that it prints is what its users give to `pirushka init --peer`.
+#[derive(Debug, Parser)]
+#[command(name = "pirushkad", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 unexpected, 2 usage, 3 configuration or cannot listen, 5 nothing answers."
+)]
+pub(crate) struct Cli {
+    /// What addresses name: the host under which clients find this peer, with :PORT behind a router that forwards
+    #[arg(long, global = true, value_name = "NAME")]
+    host: Option<Advertised>,
+    /// Where to listen; port 0 lets the system choose [default: [::]:7117]
+    #[arg(long, global = true, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Configuration file (see `pirushkad config example`)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the key, the only thing kept on disk [default: $PIRUSHKAD_HOME, else the user's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Any setting, as in the configuration file; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+    /// One JSON object per line instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve (the same as no command)
+    Run,
+    /// Print the address that users are given; makes the key when there is none
+    Address {
+        /// Also as a QR code
+        #[arg(long)]
+        qr: bool,
+    },
+    /// What the running peer holds and has done: totals, nobody's identity
+    Status,
+    /// Look at the configuration without running
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum ConfigCommand {
+    /// Say whether the configuration is valid
+    Check,
+    /// Print every setting with its value
+    Show {
+        /// And where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Print a configuration file that documents every setting
+    Example,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, for example users.queues=100")?;
+    Ok((key.trim().into(), value.trim().into()))
+}
+
+/// Does what the arguments (the program's name first) say. This is the whole program `pirushkad`; others call it to be
+/// a peer.
+///
+/// The process's memory is hardened and its signals are taken, so nothing else should run in it.
+pub fn main_from_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, with 0; a wrong line has 2.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let json = cli.json;
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure, json);
+            failure.exit.into()
+        }
+    }
+}
+
+impl Cli {
+    fn run(self) -> Result<(), Failure> {
+        let json = self.json;
+        match self.command {
+            None | Some(Command::Run) => commands::run(self.load()?.config, json),
+            Some(Command::Address { qr }) => commands::address(&self.load()?.config, qr, json),
+            Some(Command::Status) => commands::status(&self.load()?.config, json),
+            Some(Command::Config(ConfigCommand::Check)) => {
+                let file = paths::config_file(self.config.clone());
+                commands::config_check(&self.load()?, file, json);
+                Ok(())
+            }
+            Some(Command::Config(ConfigCommand::Show { origin })) => {
+                commands::config_show(&self.load()?, origin, json);
+                Ok(())
+            }
+            Some(Command::Config(ConfigCommand::Example)) => {
+                output::data(crate::config::example().trim_end());
+                Ok(())
+            }
+            Some(Command::Completions { shell }) => {
+                commands::completions(&mut Self::command(), shell);
+                Ok(())
+            }
+            Some(Command::Man) => commands::man(Self::command())
+                .map_err(|error| Failure::unexpected("cannot print the manual page", error)),
+        }
+    }
+
+    fn load(&self) -> Result<Loaded, Failure> {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("PIRUSHKAD_"))
+            .collect();
+        let mut flags: Vec<_> =
+            self.set.iter().map(|(key, value)| (key.clone(), value.clone(), format!("--set {key}"))).collect();
+        let mut flag = |key: &str, value: Option<String>| {
+            flags.extend(value.map(|value| (key.to_owned(), value, format!("--{}", key.replace('_', "-")))));
+        };
+        flag("host", self.host.as_ref().map(ToString::to_string));
+        flag("listen", self.listen.map(|listen| listen.to_string()));
+        let mut loaded = load(&Sources { file: paths::config_file(self.config.clone()), environment, flags })?;
+        // Paths need not be text, so this one does not go through the table.
+        if let Some(dir) = &self.data_dir {
+            loaded.config.data_dir = Some(dir.clone());
+            loaded.origins.insert("data_dir", crate::config::Origin::Flag("--data-dir".into()));
+        }
+        Ok(loaded)
+    }
+}
+
+/// The data folder that `config` means.
+pub(crate) fn data_dir(config: &Config) -> Result<PathBuf, Failure> {
+    paths::data_dir(config.data_dir.as_deref())
+}
+
+const _: () = assert!(Exit::Usage as u8 == 2, "clap's own exit code");

@@ -1,0 +1,55 @@
+//! `pirushkad address`: what users are given.
+
+use std::net::SocketAddr;
+
+use crate::advertise::{Advertisement, advertise};
+use crate::cli::data_dir;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::{commands, key, output};
+
+/// Prints the address: the running peer's own word if one runs, else what the configuration says.
+pub(crate) fn address(config: &Config, qr: bool, json: bool) -> Result<(), Failure> {
+    let Advertisement { address, note } = find(config)?;
+    if json {
+        output::data(serde_json::json!({
+            "v": 1, "event": "address", "address": address.to_string(), "host": address.host.to_string(),
+            "port": address.port, "peer_id": address.peer_id.to_base32(), "note": note,
+        }));
+        return Ok(());
+    }
+    if let Some(note) = note {
+        output::advice(format_args!("Note: {note}."));
+    }
+    output::data(&address);
+    if qr {
+        commands::run::print_qr(&address);
+    }
+    Ok(())
+}
+
+fn find(config: &Config) -> Result<Advertisement, Failure> {
+    let dir = data_dir(config)?;
+    let local = config.listen;
+    if config.host.is_none() || local.port() == 0 {
+        let told = commands::running(&dir).ok().and_then(|status| status.address.parse().ok());
+        if let Some(address) = told {
+            return Ok(Advertisement { address, note: None });
+        }
+    }
+    let key = key::read_or_create(&dir)?.key;
+    if local.port() == 0 {
+        return Err(no_port_yet(local));
+    }
+    Ok(advertise(config, local, key.peer_id()))
+}
+
+fn no_port_yet(local: SocketAddr) -> Failure {
+    Failure {
+        code: "address.no_port",
+        exit: Exit::Network,
+        what: "the address is not known yet".into(),
+        cause: format!("the system chooses the port when the peer starts (it is to listen on {local}), and none runs"),
+        remedy: "start it, or choose a port: pirushkad address --listen ADDR".into(),
+    }
+}

@@ -1,0 +1,26 @@
+//! One command, one file.
+
+mod address;
+mod config;
+mod run;
+mod status;
+
+pub(crate) use address::address;
+pub(crate) use config::{config_check, config_show};
+pub(crate) use run::run;
+pub(crate) use status::{running, status};
+
+/// Prints the completion script.
+pub(crate) fn completions(command: &mut clap::Command, shell: clap_complete::Shell) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, command, "pirushkad", &mut script);
+    crate::output::data(String::from_utf8_lossy(&script).trim_end());
+}
+
+/// Prints the manual page.
+pub(crate) fn man(command: clap::Command) -> std::io::Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    crate::output::data(String::from_utf8_lossy(&page).trim_end());
+    Ok(())
+}

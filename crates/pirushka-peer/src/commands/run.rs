@@ -1,0 +1,86 @@
+//! `pirushkad`: serve until told to stop.
+
+use std::sync::mpsc::channel;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::running::RunningPeer;
+use crate::{hardening, output, qr, signals, spawn};
+
+/// Runs a peer until the first signal, then lets it drain.
+pub(crate) fn run(config: Config, json: bool) -> Result<(), Failure> {
+    start_log(&config.log);
+    // Before the key is read.
+    let mut warnings = hardening::apply(config.lock_memory);
+    let mut peer = spawn(config)?;
+    warnings.extend_from_slice(peer.warnings());
+    let (sender, stop) = channel();
+    signals::forward(sender.clone()).map_err(|error| Failure::unexpected("cannot take signals", error))?;
+    if let Some(ended) = peer.take_shard_ended() {
+        // A shard that ends by itself ends the process.
+        let watch = move || {
+            let _ = ended.recv();
+            let _ = sender.send(());
+        };
+        std::thread::Builder::new()
+            .name("watch".into())
+            .spawn(watch)
+            .map_err(|error| Failure::unexpected("cannot start a thread", error))?;
+    }
+    greet(&peer, &warnings, json);
+    let _ = stop.recv();
+    tracing::info!("stopping");
+    let result = peer.stop().map_err(|error| Failure::unexpected("the peer's socket failed", error));
+    if json && result.is_ok() {
+        output::data(serde_json::json!({"v": 1, "event": "stopped"}));
+    }
+    result
+}
+
+fn start_log(level: &str) {
+    let level = level.parse().unwrap_or(tracing_subscriber::filter::LevelFilter::INFO);
+    // A process that embeds us may have its own already.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .without_time()
+        .try_init();
+}
+
+fn greet(peer: &RunningPeer, warnings: &[String], json: bool) {
+    let advertisement = peer.advertisement();
+    if json {
+        output::data(serde_json::json!({
+            "v": 1,
+            "event": "listening",
+            "address": advertisement.address.to_string(),
+            "local": peer.local_addr().to_string(),
+            "boot": data_encoding::HEXLOWER.encode(peer.boot().as_bytes()),
+            "key_is_new": peer.key_is_new(),
+            "note": advertisement.note,
+            "warnings": warnings,
+        }));
+        return;
+    }
+    warnings.iter().for_each(output::warning);
+    if peer.key_is_new() {
+        output::advice("A new key was made. Keep a copy of it: without it all users need a new address.");
+    }
+    if let Some(note) = &advertisement.note {
+        output::advice(format_args!("Note: {note}."));
+    }
+    output::data(&advertisement.address);
+    if output::is_terminal() {
+        print_qr(&advertisement.address);
+        output::advice("Serving. Its users say: pirushka init --peer ADDRESS. Ctrl-C ends it.");
+    }
+}
+
+/// The address as a QR code, if the address fits one.
+pub(crate) fn print_qr(address: &pirushka_wire::PeerAddress) {
+    if let Some(picture) = qr::render(&format!("pirushka://{address}"), output::is_terminal()) {
+        output::data(picture);
+    }
+}

@@ -1,0 +1,51 @@
+//! `pirushkad status`: what the running peer holds and has done.
+
+use std::io;
+use std::path::Path;
+
+use crate::cli::data_dir;
+use crate::config::Config;
+use crate::control;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::status::Status;
+
+/// Prints the running peer's totals.
+pub(crate) fn status(config: &Config, json: bool) -> Result<(), Failure> {
+    let status = running(&data_dir(config)?)?;
+    if json {
+        let line = serde_json::to_string(&status).map_err(|error| Failure::unexpected("cannot write JSON", error))?;
+        output::data(line);
+    } else {
+        output::data(&status);
+    }
+    Ok(())
+}
+
+/// What the peer that runs with this data folder says.
+pub(crate) fn running(data_dir: &Path) -> Result<Status, Failure> {
+    let answer = control::ask(&control::socket_path(data_dir), "status").map_err(|error| nobody(data_dir, &error))?;
+    serde_json::from_str(&answer).map_err(|error| Failure {
+        code: "status.not_understood",
+        exit: Exit::Network,
+        what: "the running peer did not tell its totals".into(),
+        cause: if answer.contains("control.busy") { "it is too busy".into() } else { error.to_string() },
+        remedy: "ask again; if the program was updated meanwhile, restart the peer".into(),
+    })
+}
+
+fn nobody(data_dir: &Path, error: &io::Error) -> Failure {
+    let cause = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "no peer runs with this data folder".into(),
+        io::ErrorKind::PermissionDenied => "the peer belongs to another user".into(),
+        io::ErrorKind::Unsupported => "this system has no unix sockets".into(),
+        _ => error.to_string(),
+    };
+    Failure {
+        code: "status.nobody_answers",
+        exit: Exit::Network,
+        what: format!("nobody answers in {}", data_dir.display()),
+        cause,
+        remedy: "start the peer (pirushkad), or name its folder: pirushkad status --data-dir DIR".into(),
+    }
+}

@@ -1,0 +1,420 @@
+//! The table of all settings: name, meaning, default, price. Everything else (file, environment, flags, example,
+//! checks) is derived from it.
+
+use super::value::{Kind, Value};
+use super::{Advertised, Config};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1_000_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// `name` or `section.name`, as in the file. The environment's name is `PIRUSHKAD_` and this in capitals, the dot
+    /// as `_`.
+    pub key: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What it means; lines of at most 110 characters.
+    pub meaning: &'static str,
+    /// What it costs in memory at worst, at the default.
+    pub memory: &'static str,
+    /// What a comment shows in place of a default that is nothing.
+    pub instead_of_nothing: &'static str,
+    pub(super) get: fn(&Config) -> Value,
+    pub(super) set: fn(&mut Config, &Value) -> Result<(), String>,
+}
+
+impl Setting {
+    /// The setting of this key.
+    #[must_use]
+    pub fn find(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// The name of the environment variable.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("PIRUSHKAD_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// The section, empty for the top.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.key.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The name within the section.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(_, name)| name)
+    }
+
+    /// The value in `config`, as it is written in the file; empty when it is nothing.
+    #[must_use]
+    pub fn shown(&self, config: &Config) -> String {
+        match (self.get)(config) {
+            Value::Text(text) if text.is_empty() => String::new(),
+            value => self.kind.show(&value),
+        }
+    }
+}
+
+/// A number that stands in `Config` in some integer type; the kind's bounds keep it within that type.
+macro_rules! number {
+    ($key:literal, $kind:expr, $($field:ident).+, $meaning:literal, $memory:literal) => {
+        number!($key, $kind, $($field).+, 1, $meaning, $memory)
+    };
+    // Times are kept in `$unit` microseconds.
+    ($key:literal, $kind:expr, $($field:ident).+, $unit:expr, $meaning:literal, $memory:literal) => {
+        Setting {
+            key: $key,
+            kind: $kind,
+            meaning: $meaning,
+            memory: $memory,
+            instead_of_nothing: "",
+            get: |config| Value::Number(config.$($field).+ as u64 * $unit),
+            set: |config, value| {
+                let number = value.number();
+                if !number.is_multiple_of($unit) {
+                    return Err("expected whole seconds".into());
+                }
+                config.$($field).+ = (number / $unit).try_into().map_err(|_| "the number is too large".to_string())?;
+                Ok(())
+            },
+        }
+    };
+}
+
+/// All settings, in the order of the example file.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        kind: Kind::Text,
+        meaning: "Where to listen: IP address and UDP port. [::] means every address, IPv6 and IPv4; port 0 lets the \
+                  system\nchoose. On a machine with several addresses name the one that clients are given.",
+        memory: "",
+        instead_of_nothing: "",
+        get: |config| Value::Text(config.listen.to_string()),
+        set: |config, value| {
+            config.listen = text(value).parse().map_err(|_| {
+                format!("expected an IP address and a port like 0.0.0.0:7117 or [::]:7117, got {:?}", text(value))
+            })?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "host",
+        kind: Kind::Text,
+        meaning: "What addresses name: the host name or IP address under which clients find this peer, with :port \
+                  only when a\nrouter forwards from another one. Without it the address of the interface towards \
+                  the internet is named.",
+        memory: "",
+        instead_of_nothing: "\"peer.example.org\"",
+        get: |config| Value::Text(config.host.as_ref().map(ToString::to_string).unwrap_or_default()),
+        set: |config, value| {
+            config.host = Some(text(value).parse::<Advertised>()?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "data_dir",
+        kind: Kind::Text,
+        meaning: "The folder of the key, the only thing that this program ever keeps on disk, and of the socket that \
+                  `status`\nasks. Without it: $PIRUSHKAD_HOME, else the user's data folder.",
+        memory: "",
+        instead_of_nothing: "\"/var/lib/pirushkad\"",
+        get: |config| Value::Text(config.data_dir.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default()),
+        set: |config, value| {
+            if text(value).is_empty() {
+                return Err("expected the path of a folder, got nothing".into());
+            }
+            config.data_dir = Some(text(value).into());
+            Ok(())
+        },
+    },
+    Setting {
+        key: "log",
+        kind: Kind::Text,
+        meaning: "What to write to stderr: off, error, warn, info, debug or trace. Addresses and identifiers appear at \
+                  debug and\nbelow only.",
+        memory: "",
+        instead_of_nothing: "",
+        get: |config| Value::Text(config.log.clone()),
+        set: |config, value| {
+            if !["off", "error", "warn", "info", "debug", "trace"].contains(&text(value)) {
+                return Err(format!("expected off, error, warn, info, debug or trace, got {:?}", text(value)));
+            }
+            config.log = text(value).to_owned();
+            Ok(())
+        },
+    },
+    number!(
+        "socket.receive_buffer",
+        Kind::Bytes(16 * KIB, GIB),
+        receive_buffer,
+        "What the kernel keeps until we read it. It may grant less (sysctl net.core.rmem_max); the start says so.",
+        "the kernel's, as much as this"
+    ),
+    number!(
+        "socket.send_buffer",
+        Kind::Bytes(16 * KIB, GIB),
+        send_buffer,
+        "What the kernel keeps until the network takes it. It may grant less (sysctl net.core.wmem_max).",
+        "the kernel's, as much as this"
+    ),
+    Setting {
+        key: "process.lock_memory",
+        kind: Kind::Flag,
+        meaning: "Keep all memory out of swap, where the system allows it (a warning says when it does not).",
+        memory: "",
+        instead_of_nothing: "",
+        get: |config| Value::Flag(config.lock_memory),
+        set: |config, value| {
+            config.lock_memory = *value == Value::Flag(true);
+            Ok(())
+        },
+    },
+    number!(
+        "process.drain",
+        Kind::Time(0, HOUR),
+        drain_us,
+        "How long a stopping peer (SIGTERM, SIGINT) goes on handing out what it holds for users who are there. It \
+         takes no\nnew messages meanwhile and ends as soon as nothing is left. A second signal ends it at once.",
+        ""
+    ),
+    number!(
+        "memory.total",
+        Kind::Bytes(MIB, 1 << 44),
+        peer.ram_bytes,
+        "What this peer may hold for all users together, overhead counted. At 80 % introductions by strangers are \
+         refused,\nat 90 % those of the largest sources and the oldest bundles are dropped, at 100 % the answer is \
+         \"full\" and\nsenders keep their messages.",
+        "this, and about a fifth more for the allocator and the sessions"
+    ),
+    number!(
+        "memory.user",
+        Kind::Bytes(64 * KIB, GIB),
+        peer.user_bytes,
+        "What one user's queues and key packages share.",
+        "24 MiB per user together with every queue's reserve, within memory.total"
+    ),
+    number!(
+        "memory.queue",
+        Kind::Bytes(16 * KIB, GIB),
+        peer.queue_bytes,
+        "What one contact's queue may hold; a user may ask for less.",
+        "within memory.user"
+    ),
+    number!(
+        "memory.queue_reserve",
+        Kind::Bytes(0, MIB),
+        peer.queue_reserve_bytes,
+        "What every queue has for itself beside memory.user, so that eight hostile contacts cannot starve the ninth.",
+        "16 MiB per user with all queues in use, within memory.total"
+    ),
+    number!(
+        "messages.hold",
+        Kind::Time(MINUTE, 365 * DAY),
+        peer.hold_s,
+        SECOND,
+        "How long a message is held for a user who is away. Every sender is told and keeps the message anyway.",
+        ""
+    ),
+    number!(
+        "messages.per_queue",
+        Kind::Count(1, 65_535),
+        peer.queue_messages,
+        "How many messages one contact's queue holds.",
+        "within memory.queue"
+    ),
+    number!(
+        "users.queues",
+        Kind::Count(1, 65_535),
+        peer.queues_max,
+        "Contact queues per user: how many contacts can write.",
+        "192 bytes each when empty, within memory.total"
+    ),
+    number!(
+        "users.new_per_prefix_and_hour",
+        Kind::Count(1, 4_000_000_000),
+        peer.new_users_per_prefix_hour,
+        "Users that one source network (/24, /56) may create per hour, a sixteenth of it when memory.total is 70 % \
+         used.\nComing back is never limited. Offices and carriers put thousands behind one address.",
+        ""
+    ),
+    number!(
+        "users.prefixes",
+        Kind::Count(16, 100_000_000),
+        peer.prefixes_max,
+        "Source networks remembered for limits per hour; further ones share one account.",
+        "5 MiB"
+    ),
+    number!(
+        "users.life_min",
+        Kind::Time(MINUTE, 365 * DAY),
+        peer.user_life_min_s,
+        SECOND,
+        "A user for whom nothing is held is forgotten this long after the last visit at the earliest; beyond it, as \
+         long\nagain as the entry had lived.",
+        ""
+    ),
+    number!(
+        "users.life_max",
+        Kind::Time(MINUTE, 365 * DAY),
+        peer.user_life_max_s,
+        SECOND,
+        "And this long after it at the latest.",
+        ""
+    ),
+    number!(
+        "users.ticket_life",
+        Kind::Time(DAY, 3_650 * DAY),
+        peer.ticket_life_s,
+        SECOND,
+        "How long a contact's ticket brings its queue back after a restart of this peer, before the user is there \
+         again.",
+        "none; tickets are kept by the contacts"
+    ),
+    number!(
+        "users.one_time_packages",
+        Kind::Count(0, 100),
+        peer.one_time_packages_max,
+        "One-time key packages kept per user, for people who write for the first time.",
+        "2.7 KiB each, within memory.user"
+    ),
+    number!(
+        "introductions.per_user",
+        Kind::Count(1, 65_535),
+        peer.intros_max,
+        "Introductions by strangers waiting for one user.",
+        "128 KiB per user, within memory.total"
+    ),
+    number!(
+        "introductions.size",
+        Kind::Bytes(KIB, 8 * 1_040),
+        peer.intro_bytes,
+        "The largest introduction, all its parts.",
+        "see introductions.per_user"
+    ),
+    number!(
+        "introductions.hold",
+        Kind::Time(MINUTE, 365 * DAY),
+        peer.intro_hold_s,
+        SECOND,
+        "How long an introduction is held.",
+        ""
+    ),
+    number!(
+        "introductions.tokens",
+        Kind::Count(1, 65_535),
+        peer.tokens_max,
+        "Invites per user that are open at the same time.",
+        "96 bytes each, and again for each introduction that used one, within memory.total"
+    ),
+    number!(
+        "introductions.difficulty",
+        Kind::Count(0, 40),
+        peer.intro_difficulty,
+        "Proof of work asked of strangers without an invite, in bits. Told to senders and not yet checked: such \
+         introductions\nare refused.",
+        ""
+    ),
+    number!(
+        "sessions.total",
+        Kind::Count(1, 100_000_000),
+        peer.link.sessions_max,
+        "Sessions at the same time, registered and anonymous.",
+        "about 80 MiB when all are idle, beside memory.total"
+    ),
+    number!(
+        "sessions.outbox",
+        Kind::Bytes(4 * KIB, 16 * MIB),
+        peer.link.outbox_max,
+        "Answers and messages that may wait in one session for the network.",
+        "this for each session that reads slowly, beside memory.total"
+    ),
+    number!(
+        "sessions.per_prefix_and_second",
+        Kind::Count(1, 1_000_000),
+        peer.link.prefix_rate,
+        "New sessions per second that one source network (/24, /56) may make in the long run. Beyond it creation is \
+         slowed\ndown, never refused for good.",
+        "see users.prefixes"
+    ),
+    number!(
+        "sessions.per_prefix_burst",
+        Kind::Count(1, 100_000_000),
+        peer.link.prefix_burst,
+        "New sessions that one source network may make at once.",
+        "see users.prefixes"
+    ),
+    number!(
+        "sessions.per_prefix_live",
+        Kind::Count(1, 100_000_000),
+        peer.link.prefix_live,
+        "Beyond so many live sessions, a source network's rate is an eighth.",
+        ""
+    ),
+    number!(
+        "sessions.per_prefix_unfinished",
+        Kind::Count(1, 100_000_000),
+        peer.link.prefix_unfinished,
+        "Beyond so many unfinished handshakes, a source network's rate is an eighth.",
+        ""
+    ),
+    number!(
+        "sessions.resets_per_second",
+        Kind::Count(1, 1_000_000),
+        peer.link.resets_per_s,
+        "How many clients per second are told that their session is gone, after a restart. The others find out by \
+         silence.",
+        ""
+    ),
+    number!(
+        "sessions.anonymous_idle",
+        Kind::Time(10 * SECOND, DAY),
+        peer.link.anonymous_idle_us,
+        "A silent session that never registered (a sender's) ends after this.",
+        ""
+    ),
+    number!(
+        "sessions.unreachable_after",
+        Kind::Time(10 * SECOND, HOUR),
+        peer.link.unreachable_us,
+        "A registered session that has been silent for this gets nothing pushed until it is heard again. At least \
+         three\nkeepalives.",
+        ""
+    ),
+    number!(
+        "sessions.registered_idle",
+        Kind::Time(MINUTE, DAY),
+        peer.link.registered_idle_us,
+        "A silent registered session ends after this.",
+        ""
+    ),
+    number!(
+        "sessions.longest",
+        Kind::Time(HOUR, DAY),
+        peer.link.session_max_us,
+        "Any session ends after this; the client makes a new one by itself.",
+        ""
+    ),
+    number!(
+        "sessions.replay_filter_bits",
+        Kind::Count(16, 32),
+        peer.link.filter_bits,
+        "Size of the filter that keeps a repeated first packet of somebody else from being answered, as a power of \
+         two\nin bits. Two of them.",
+        "1 MiB"
+    ),
+];
+
+fn text(value: &Value) -> &str {
+    if let Value::Text(text) = value { text } else { "" }
+}

@@ -1,0 +1,279 @@
+//! One thread, one socket, one machine: the loop that everything goes through.
+//!
+//! A turn of the loop: sleep until datagrams, a deadline or an order; take what has come in batches, at most
+//! [`BATCHES_PER_TURN`]; let the machine do what is due; send all that it has to say. Answers go out after each batch,
+//! so that a flood delays them by one batch and not by the flood. When the system takes no more, the machine is not
+//! asked for more either: what it holds is bounded, what a queue of ours would hold is not.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pirushka_peer_core::{Counters, Peer, Stats, Transmit};
+use pirushka_udp::{Batch, Interest, Sleeper, UdpSocket, Waker, wait};
+use pirushka_wire::Now;
+
+use crate::clock::Clock;
+use crate::train::Train;
+
+/// Enough to empty a burst without a system call for sleeping in between, few enough that timers are never late by more
+/// than a few milliseconds: 16 batches of 16 trains at about 3 µs a datagram.
+const BATCHES_PER_TURN: usize = 16;
+/// So many failures of the socket in a row mean that it will not recover.
+const FAILURES_MAX: u32 = 100;
+/// Orders that may wait; whoever gives more waits with them.
+const ORDERS_MAX: usize = 16;
+
+/// What a shard is told from outside.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Tell your totals.
+    Report(SyncSender<Report>),
+    /// Take no more deposits, hand out what there is for at most so long, then end.
+    Drain(Duration),
+    /// End now.
+    Stop,
+}
+
+/// Totals of one shard.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    pub(crate) stats: Stats,
+    pub(crate) counters: Counters,
+    /// Datagrams or trains that the system refused to send.
+    pub(crate) send_failures: u64,
+}
+
+/// A running shard, seen from outside.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) line: Line,
+    pub(crate) thread: JoinHandle<io::Result<()>>,
+}
+
+/// The way to give a shard orders.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    orders: SyncSender<Order>,
+    waker: Waker,
+}
+
+impl Line {
+    /// `false`: the shard has ended.
+    pub(crate) fn order(&self, order: Order) -> bool {
+        let is_given = self.orders.send(order).is_ok();
+        self.waker.wake();
+        is_given
+    }
+
+    /// The shard's totals, unless it has ended or does not answer within `patience`.
+    pub(crate) fn report(&self, patience: Duration) -> Option<Report> {
+        let (sender, receiver) = sync_channel(1);
+        self.order(Order::Report(sender)).then(|| receiver.recv_timeout(patience).ok()).flatten()
+    }
+}
+
+struct Shard {
+    socket: UdpSocket,
+    peer: Peer,
+    clock: Clock,
+    orders: Receiver<Order>,
+    sleeper: Sleeper,
+    batch: Batch,
+    train: Train,
+    datagram: Vec<u8>,
+    /// Where `datagram` goes while it has not been put into a train.
+    unplaced: Option<Transmit>,
+    send_failures: u64,
+    receive_failures: u32,
+    ending: Ending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// At this monotonic moment at the latest.
+    By(u64),
+    Now,
+}
+
+/// Starts a shard. `on_end` is called from its thread when it ends, for whatever reason.
+pub(crate) fn start(
+    name: String,
+    socket: UdpSocket,
+    peer: Peer,
+    clock: Clock,
+    on_end: impl FnOnce() + Send + 'static,
+) -> io::Result<Handle> {
+    let (sender, orders) = sync_channel(ORDERS_MAX);
+    let (waker, sleeper) = Waker::pair()?;
+    let shard = Shard {
+        batch: Batch::for_socket(&socket),
+        train: Train::new(socket.train_max()),
+        datagram: Vec::new(),
+        unplaced: None,
+        send_failures: 0,
+        receive_failures: 0,
+        ending: Ending::No,
+        socket,
+        peer,
+        clock,
+        orders,
+        sleeper,
+    };
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        // Also when the machine panics: the process must not go on without it.
+        let _guard = OnDrop(Some(on_end));
+        shard.run()
+    })?;
+    Ok(Handle { line: Line { orders: sender, waker }, thread })
+}
+
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(on_end) = self.0.take() {
+            on_end();
+        }
+    }
+}
+
+impl Shard {
+    fn run(mut self) -> io::Result<()> {
+        loop {
+            let interest = Interest { writable: !self.train.is_empty() };
+            let ready = wait(&self.socket, &self.sleeper, interest, self.patience())?;
+            if ready.woken {
+                self.obey();
+            }
+            if ready.readable {
+                self.receive()?;
+            }
+            self.tick();
+            self.flush();
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long there is nothing to do.
+    fn patience(&self) -> Option<Duration> {
+        let end = match self.ending {
+            Ending::No => None,
+            Ending::By(at_us) => Some(at_us),
+            Ending::Now => Some(0),
+        };
+        let deadline = self.peer.poll_timeout().into_iter().chain(end).min();
+        deadline.map(|at_us| self.clock.until(at_us))
+    }
+
+    fn obey(&mut self) {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Report(to)) => {
+                    let counters = self.peer.link_counters().clone();
+                    let report = Report { stats: self.peer.stats(), counters, send_failures: self.send_failures };
+                    // Whoever asked may have lost patience.
+                    let _ = to.try_send(report);
+                }
+                Ok(Order::Drain(at_most)) => {
+                    let now = self.clock.now();
+                    self.peer.drain(now);
+                    self.ending = Ending::By(now.after_us(at_most.as_micros() as u64));
+                }
+                Ok(Order::Stop) => self.ending = Ending::Now,
+                Err(TryRecvError::Empty) => return,
+                // Nobody is left who could order anything: the process is ending.
+                Err(TryRecvError::Disconnected) => {
+                    self.ending = Ending::Now;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        for _ in 0..BATCHES_PER_TURN {
+            match self.socket.receive(&mut self.batch) {
+                Ok(true) => self.receive_failures = 0,
+                Ok(false) => return Ok(()),
+                Err(error) => return self.bear(error),
+            }
+            let now = self.clock.now();
+            for (remote, datagram) in self.batch.datagrams() {
+                if let Err(reason) = self.peer.handle_datagram(now, remote, datagram) {
+                    tracing::trace!(%remote, %reason, "dropped");
+                }
+            }
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// A failing socket may recover (memory, a network that comes back); one that does not ends the shard.
+    fn bear(&mut self, error: io::Error) -> io::Result<()> {
+        self.receive_failures += 1;
+        if self.receive_failures >= FAILURES_MAX {
+            return Err(error);
+        }
+        if self.receive_failures == 1 {
+            tracing::warn!(%error, "receiving failed; trying on");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        if self.peer.poll_timeout().is_some_and(|at_us| at_us <= now.mono_us) {
+            self.peer.handle_timeout(now);
+        }
+    }
+
+    /// Sends what the machine has to say, equal datagrams to one remote as one train.
+    fn flush(&mut self) {
+        let now = self.clock.now();
+        loop {
+            while self.train.is_open() && self.next_datagram(now) {
+                let Some(transmit) = self.unplaced.take() else { break };
+                if !self.train.push(transmit.to, &self.datagram, transmit.segment) {
+                    self.unplaced = Some(transmit);
+                    break;
+                }
+            }
+            if self.train.is_empty() || !self.dispatch() {
+                return;
+            }
+        }
+    }
+
+    /// Whether there is a datagram to be sent, the one that did not fit the last train first.
+    fn next_datagram(&mut self, now: Now) -> bool {
+        if self.unplaced.is_none() {
+            self.datagram.clear();
+            self.unplaced = self.peer.poll_transmit(now, &mut self.datagram);
+        }
+        self.unplaced.is_some()
+    }
+
+    /// `false`: the system is full.
+    fn dispatch(&mut self) -> bool {
+        self.train.send(&self.socket).unwrap_or_else(|error| {
+            // No route, a firewall: this remote's affair, which repeats what it misses.
+            self.send_failures += 1;
+            tracing::debug!(%error, "sending failed");
+            true
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        match self.ending {
+            Ending::No => false,
+            Ending::By(at_us) => self.peer.is_drained() || self.clock.now().mono_us >= at_us,
+            Ending::Now => true,
+        }
+    }
+}

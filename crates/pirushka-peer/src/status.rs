@@ -1,0 +1,308 @@
+//! What the operator is told of a running peer: totals, and nobody's identity.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pirushka_peer_core::Stats;
+use serde::{Deserialize, Serialize};
+
+use crate::shard::Report;
+
+/// A snapshot of a running peer, summed over its shards. Fields are only ever added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Status {
+    /// Version of this layout: 1.
+    pub v: u32,
+    /// `status`.
+    pub event: String,
+    /// The program's version.
+    pub version: String,
+    /// The peer's own address.
+    pub address: String,
+    /// Names this run, hexadecimal.
+    pub boot: String,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Whether it is stopping.
+    pub draining: bool,
+    /// Resident memory in bytes, where the system tells.
+    pub rss_bytes: Option<u64>,
+    /// Users and their queues.
+    pub clients: Clients,
+    /// What is held and what went through.
+    pub messages: Messages,
+    /// Datagrams and sessions.
+    pub network: Network,
+    /// Datagrams without effect, by reason; reasons that never occurred are left out.
+    pub drops: BTreeMap<String, u64>,
+    /// Requests refused, by reason; reasons that never occurred are left out.
+    pub refusals: BTreeMap<String, u64>,
+}
+
+/// Users and their queues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    /// Users with an entry, here or away.
+    pub users: u64,
+    /// Users who are here.
+    pub online: u64,
+    /// Contact queues.
+    pub queues: u64,
+    /// Registrations accepted since the start.
+    pub registrations: u64,
+}
+
+/// What is held and what went through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Messages held now.
+    pub held: u64,
+    /// Their bytes and everything else that is accounted, overhead included.
+    pub bytes_held: u64,
+    /// What `bytes_held` never exceeds.
+    pub bytes_max: u64,
+    /// Messages taken since the start, repeats not counted.
+    pub taken: u64,
+    /// Messages that their recipients acknowledged.
+    pub delivered: u64,
+    /// Messages whose hold time ended.
+    pub expired: u64,
+    /// Introductions and key packages dropped for want of memory.
+    pub evicted: u64,
+    /// Introductions completed.
+    pub introductions: u64,
+    /// Key packages handed out.
+    pub lookups: u64,
+    /// Queues brought back by a ticket.
+    pub queues_restored: u64,
+}
+
+/// Datagrams and sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Network {
+    pub packets_in: u64,
+    pub bytes_in: u64,
+    pub packets_out: u64,
+    pub bytes_out: u64,
+    /// Sessions made.
+    pub handshakes: u64,
+    /// Times that the system refused to send.
+    pub send_failures: u64,
+    /// Kernel buffers that were granted, in bytes.
+    pub receive_buffer: u64,
+    /// See `receive_buffer`.
+    pub send_buffer: u64,
+}
+
+/// What does not change while the peer runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Fixed {
+    pub(crate) address: String,
+    pub(crate) boot: String,
+    pub(crate) receive_buffer: u64,
+    pub(crate) send_buffer: u64,
+}
+
+impl Status {
+    pub(crate) fn of(fixed: &Fixed, uptime_s: u64, reports: &[Report]) -> Self {
+        let sum = |field: fn(&Report) -> u64| reports.iter().map(field).sum::<u64>();
+        Self {
+            v: 1,
+            event: "status".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            address: fixed.address.clone(),
+            boot: fixed.boot.clone(),
+            uptime_s,
+            draining: reports.iter().any(|report| report.stats.draining),
+            rss_bytes: rss_bytes(),
+            clients: Clients {
+                users: sum(|r| r.stats.users),
+                online: sum(|r| r.stats.users_online),
+                queues: sum(|r| r.stats.queues),
+                registrations: sum(|r| r.stats.registrations),
+            },
+            messages: Messages {
+                held: sum(|r| r.stats.messages_held),
+                bytes_held: sum(|r| r.stats.bytes_held),
+                bytes_max: sum(|r| r.stats.ram_bytes),
+                taken: sum(|r| r.stats.deposits),
+                delivered: sum(|r| r.stats.delivered),
+                expired: sum(|r| r.stats.expired),
+                evicted: sum(|r| r.stats.evicted),
+                introductions: sum(|r| r.stats.intros),
+                lookups: sum(|r| r.stats.lookups),
+                queues_restored: sum(|r| r.stats.queues_restored),
+            },
+            network: Network {
+                packets_in: sum(|r| r.counters.packets_in),
+                bytes_in: sum(|r| r.counters.bytes_in),
+                packets_out: sum(|r| r.counters.packets_out),
+                bytes_out: sum(|r| r.counters.bytes_out),
+                handshakes: sum(|r| r.counters.handshakes),
+                send_failures: sum(|r| r.send_failures),
+                receive_buffer: fixed.receive_buffer,
+                send_buffer: fixed.send_buffer,
+            },
+            drops: totals(
+                reports.iter().flat_map(|report| {
+                    report.counters.drops().map(|(reason, count)| (snake_case(reason.name()), count))
+                }),
+            ),
+            refusals: totals(reports.iter().flat_map(|report| refusals(&report.stats))),
+        }
+    }
+}
+
+fn refusals(stats: &Stats) -> [(String, u64); 8] {
+    [
+        ("full", stats.refused_full),
+        ("slow_down", stats.refused_slow_down),
+        ("unknown", stats.refused_unknown),
+        ("introduction", stats.refused_intro),
+        ("registration", stats.registrations_refused),
+        ("other", stats.refused_other),
+        ("frame_unknown", stats.frames_unknown),
+        ("frame_malformed", stats.frames_malformed),
+    ]
+    .map(|(name, count)| (name.to_owned(), count))
+}
+
+fn totals(counts: impl Iterator<Item = (String, u64)>) -> BTreeMap<String, u64> {
+    let mut totals = BTreeMap::new();
+    for (name, count) in counts.filter(|(_, count)| *count > 0) {
+        *totals.entry(name).or_default() += count;
+    }
+    totals
+}
+
+fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(target_os = "linux")]
+fn rss_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rss_bytes() -> Option<u64> {
+    None
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clients, messages, network, .. } = self;
+        writeln!(f, "address    {}", self.address)?;
+        let state = if self.draining { "stopping" } else { "serving" };
+        writeln!(
+            f,
+            "state      {state} for {}, version {}, boot {}",
+            duration(self.uptime_s),
+            self.version,
+            self.boot
+        )?;
+        if let Some(rss) = self.rss_bytes {
+            writeln!(f, "memory     {} resident", bytes(rss))?;
+        }
+        writeln!(f, "users      {} here of {}, {} queues", clients.online, clients.users, clients.queues)?;
+        writeln!(
+            f,
+            "held       {} messages, {} of {}",
+            messages.held,
+            bytes(messages.bytes_held),
+            bytes(messages.bytes_max)
+        )?;
+        writeln!(
+            f,
+            "messages   {} taken, {} delivered, {} expired",
+            messages.taken, messages.delivered, messages.expired
+        )?;
+        writeln!(f, "network    in {} packets, {}", network.packets_in, bytes(network.bytes_in))?;
+        writeln!(f, "           out {} packets, {}", network.packets_out, bytes(network.bytes_out))?;
+        write!(f, "           {} sessions made", network.handshakes)?;
+        write_totals(f, "dropped   ", &self.drops)?;
+        write_totals(f, "refused   ", &self.refusals)
+    }
+}
+
+fn write_totals(f: &mut fmt::Formatter<'_>, title: &str, totals: &BTreeMap<String, u64>) -> fmt::Result {
+    for (i, (name, count)) in totals.iter().enumerate() {
+        let title = if i == 0 { title } else { "          " };
+        write!(f, "\n{title} {count} {}", name.replace('_', " "))?;
+    }
+    Ok(())
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1024 => format!("{n} B"),
+        1024..1_048_576 => format!("{:.1} KiB", n as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", n as f64 / 1_073_741_824.0),
+    }
+}
+
+fn duration(s: u64) -> String {
+    match s {
+        0..60 => format!("{s} s"),
+        60..3_600 => format!("{} min", s / 60),
+        3_600..86_400 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
+        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_reads_back_and_people_can_read_it_too() {
+        let fixed = Fixed { address: "h?k=x".into(), boot: "00".into(), receive_buffer: 1, send_buffer: 2 };
+        let stats = Stats {
+            users: 3,
+            users_online: 2,
+            queues: 9,
+            messages_held: 4,
+            bytes_held: 5_000,
+            ram_bytes: 512 << 20,
+            refused_full: 7,
+            ..Stats::default()
+        };
+        let report = Report { stats, counters: Default::default(), send_failures: 0 };
+        let mut status = Status::of(&fixed, 4_000, &[report.clone(), report]);
+        status.drops.insert("bad_mac".into(), 12);
+        status.rss_bytes = Some(9 << 20);
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&json).unwrap(), status);
+        insta::assert_snapshot!(status.to_string(), @r"
+        address    h?k=x
+        state      serving for 1 h 6 min, version 0.1.0, boot 00
+        memory     9.0 MiB resident
+        users      4 here of 6, 18 queues
+        held       8 messages, 9.8 KiB of 1.0 GiB
+        messages   0 taken, 0 delivered, 0 expired
+        network    in 0 packets, 0 B
+                   out 0 packets, 0 B
+                   0 sessions made
+        dropped    12 bad mac
+        refused    14 full
+        ");
+    }
+
+    #[test]
+    fn names_of_drops_are_written_as_the_other_names_are() {
+        assert_eq!(snake_case("BadMac"), "bad_mac");
+        assert_eq!(snake_case("Replayed"), "replayed");
+    }
+}
