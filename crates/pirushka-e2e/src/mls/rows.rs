@@ -73,15 +73,20 @@ pub(crate) struct Rows(RefCell<Inner>);
 struct Inner {
     map: BTreeMap<Vec<u8>, Value>,
     changed: BTreeMap<Vec<u8>, Option<Value>>,
-    /// What the keys touched since [`Rows::begin`] held before: in the map, and in the changes.
-    undo: BTreeMap<Vec<u8>, (Option<Value>, Option<Option<Value>>)>,
+    /// What the keys touched since [`Rows::begin`] held before.
+    undo: BTreeMap<Vec<u8>, Before>,
     undoing: bool,
+}
+
+struct Before {
+    row: Option<Value>,
+    change: Option<Option<Value>>,
 }
 
 impl Inner {
     fn set(&mut self, key: Vec<u8>, value: Option<Value>) {
         if self.undoing && !self.undo.contains_key(&key) {
-            let before = (self.map.get(&key).cloned(), self.changed.get(&key).cloned());
+            let before = Before { row: self.map.get(&key).cloned(), change: self.changed.get(&key).cloned() };
             self.undo.insert(key.clone(), before);
         }
         match &value {
@@ -124,7 +129,7 @@ impl Rows {
         let mut inner = self.0.borrow_mut();
         let inner = &mut *inner;
         let touched = !inner.undo.is_empty();
-        for (key, (row, change)) in std::mem::take(&mut inner.undo) {
+        for (key, Before { row, change }) in std::mem::take(&mut inner.undo) {
             match row {
                 Some(row) => inner.map.insert(key.clone(), row),
                 None => inner.map.remove(&key),
