@@ -16,8 +16,9 @@ from pathlib import Path
 
 from blake3 import blake3
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -359,6 +360,84 @@ def check_proofs(vector):
     claim = bytes.fromhex(vector["fingerprint"] + vector["queue"] + vector["secret_hash"])
     claim += struct.pack(">IQ", vector["quota_kib"], vector["expiry"])
     expect(vector, {"mac": blake3(claim, key=bytes.fromhex(vector["key"])).digest()[:16].hex()})
+
+
+# --- end-to-end.md: envelopes
+
+
+def check_envelope(vector):
+    envelope, queue = bytes.fromhex(vector["envelope"]), bytes.fromhex(vector["queue"])
+    need(len(envelope) in (320, 576, 1088), "no size of an envelope")
+    salt, sealed = envelope[:8], envelope[8:]
+    key = kdf("pirushka 2026 envelope", bytes.fromhex(vector["seal_key"]) + salt)
+    try:
+        r = Reader(AESGCM(key).decrypt(bytes(12), sealed, queue))
+    except InvalidTag as fault:
+        raise Refused("does not decrypt") from fault
+    expect(vector, {"kind": r.number(1), "message_id": r.take(8).hex(), "n": r.number(2), "i": r.number(2)})
+    expect(vector, {"part": r.take(r.number(2)).hex()})
+    need(not any(r.rest()), "padding that is not zero")
+
+
+# --- end-to-end.md: contents
+
+
+def cbor(r):
+    """The part of RFC 8949 that contents use; byte strings become hexadecimal digits, keys become text."""
+    first = r.number(1)
+    major, small = first >> 5, first & 31
+    if first == 0xF6:
+        return None
+    need(small < 28, "an indefinite length")
+    n = small if small < 24 else r.number(1 << (small - 24))
+    if major == 0:
+        return n
+    if major == 2:
+        return r.take(n).hex()
+    if major == 3:
+        return r.take(n).decode()
+    if major == 4:
+        return [cbor(r) for _ in range(n)]
+    need(major == 5, "a type that contents do not use")
+    return {str(cbor(r)): cbor(r) for _ in range(n)}
+
+
+def check_content(vector):
+    r = Reader(bytes.fromhex(vector["content"]))
+    content = cbor(r)
+    r.end()
+    for number, field in enumerate(("id", "seq", "time_ms", "receipts", "kind")):
+        expect(vector, {field: content.get(str(number))})
+    body = Reader(bytes.fromhex(content["5"]))
+    expect(vector, {"body": cbor(body) if body.data else None})
+    body.end()
+
+
+# --- end-to-end.md: the six digits and the sixty
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def thirty_digits(fingerprint):
+    digest = sha256(b"DCSC1-DIGITS", fingerprint)
+    return " ".join(f"{int.from_bytes(digest[at : at + 5], 'big') % 100_000:05}" for at in range(0, 30, 5))
+
+
+def check_sas(vector):
+    if vector["kind"] == "qr":
+        expect(vector, {"text": f"pirushka://verify/{vector['a']}/{vector['b']}"})
+    elif vector["kind"] == "sixty digits":
+        people = sorted(bytes.fromhex(vector[person]) for person in "ab")
+        expect(vector, {"digits": " ".join(map(thirty_digits, people))})
+    else:
+        names = ("vid", "initiator", "responder", "n_i", "n_r")
+        vid, initiator, responder, n_i, n_r = (bytes.fromhex(vector[name]) for name in names)
+        context = b"DCSC1-SAS" + vid + initiator + responder + bytes([vector["attempt"]])
+        commitment = sha256(b"C", context, n_i)
+        number = int.from_bytes(sha256(b"D", context, commitment, n_i, n_r)[:8], "big") % 1_000_000
+        expect(vector, {"commitment": commitment.hex(), "code": f"{number // 1000:03} {number % 1000:03}"})
 
 
 # --- the run

@@ -1,6 +1,8 @@
 //! The test vectors of `spec/vectors/`: our code still makes exactly them, still reads them, and so does a reader that
 //! uses no code of ours. `PIRUSHKA_WRITE_VECTORS=1` writes them anew after a change of the protocol.
 
+mod end_to_end;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,6 +34,13 @@ fn our_code_makes_and_reads_the_vectors_of_the_spec() {
         ("card", "CARDs (end-to-end.md, \"CARD\")", cards()),
         ("frames", "Frames inside a sealed packet (packets.md, \"Frames\")", frames()),
         ("proofs", "Hashes of secrets, and tickets (peer.md)", proofs_of_secrets()),
+        ("envelope", "Envelopes as a peer holds them (end-to-end.md, \"Envelopes\")", end_to_end::envelopes()),
+        (
+            "content",
+            "Contents, byte strings as hexadecimal digits (end-to-end.md, \"Contents\")",
+            end_to_end::contents(),
+        ),
+        ("sas", "Six digits, sixty digits, QR (end-to-end.md, \"The six digits\")", end_to_end::codes()),
     ];
     for (name, about, vectors) in files {
         let made = json!({ "about": about, "vectors": vectors });
