@@ -1,0 +1,91 @@
+//! Helpers: the program started for one command or as a daemon.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The program with nothing of this machine's configuration in its environment.
+pub fn pirushkad(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pirushkad"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PIRUSHKAD_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("PIRUSHKAD_HOME", data_dir).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+/// What one command printed and ended with.
+pub struct Answer {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub fn answer(command: &mut Command) -> Answer {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Answer { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// A daemon on a port of the system's choice; ended when dropped.
+pub struct Daemon {
+    pub child: Child,
+    pub hello: Value,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Daemon {
+    pub fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        let mut command = pirushkad(data_dir);
+        command.args(["--listen", "127.0.0.1:0", "--json"]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let hello = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        Self { child, hello, lines }
+    }
+
+    pub fn text(&self, field: &str) -> &str {
+        self.hello[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.hello))
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// What it printed after its first line, and its exit code, once it has ended.
+    pub fn wait(&mut self) -> (String, Option<i32>) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let mut rest = String::new();
+                while self.lines.read_line(&mut rest).unwrap() > 0 {}
+                return (rest, status.code());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the daemon does not end");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Names of everything in a folder, sorted.
+pub fn listing(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,8 @@
+//! The real program, as an operator and as clients meet it.
+
+mod bad_input;
+mod commands;
+mod daemon;
+mod embedded;
+mod life;
+mod wire;
