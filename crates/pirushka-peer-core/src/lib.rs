@@ -24,7 +24,9 @@ mod config;
 pub mod limits;
 mod peer;
 mod refusal;
+mod session;
 mod stats;
+mod store;
 mod timers;
 
 pub use config::PeerConfig;

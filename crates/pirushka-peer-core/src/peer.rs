@@ -1,27 +1,79 @@
 //! The peer: dispatches what the link brings to the operations, and their answers back.
 
+mod bodies;
+mod push;
+mod register;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use pirushka_link::{Counters, Drop, PeerKey, PeerLink, Transmit};
-use pirushka_wire::{BootId, Now, PeerId};
+use pirushka_link::{Counters, Drop, PeerKey, PeerLink, PeerLinkEvent, Received, SessionHandle, Transmit};
+use pirushka_wire::frame::{deposit_flags, error_code};
+use pirushka_wire::time::SECOND;
+use pirushka_wire::{BootId, Deposit, Frame, Frames, Now, PeerId, RequestId};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
 
 use crate::config::PeerConfig;
+use crate::limits::LATER_MAX_S;
+use crate::refusal::Refusal;
+use crate::session::{Later, Left, Presence, Session};
 use crate::stats::Stats;
+use crate::store::{IntroDeposit, Part, QueueSetting, Source, Store, UserId};
+use crate::timers::Timers;
 
 /// One peer, or one shard of it.
 #[derive(Debug)]
 pub struct Peer {
     link: PeerLink,
+    store: Store,
+    /// Sessions that are more to the peer than a sender's.
+    sessions: BTreeMap<SessionHandle, Session>,
+    presence: Presence<SessionHandle>,
+    timers: Timers<Due>,
+    /// Users whose pushes go on when the link has sent what it has.
+    unfinished: BTreeSet<UserId>,
     stats: Stats,
+}
+
+/// What may be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A push may be lost.
+    Push(UserId),
+    /// A session's LATER is to be answered, or a long body forgotten.
+    Session(SessionHandle),
+}
+
+/// A registered session's user and registration.
+#[derive(Debug, Clone, Copy)]
+struct Registered {
+    user: UserId,
+    round: u32,
 }
 
 impl Peer {
     /// A peer that holds nothing; `seed` is all its randomness.
     #[must_use]
     pub fn new(config: PeerConfig, key: PeerKey, seed: [u8; 32], now: Now) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut draw = || {
+            let mut seed = [0; 32];
+            rng.fill_bytes(&mut seed);
+            seed
+        };
         let mut link = config.link.clone();
         link.terms = config.terms();
-        Self { link: PeerLink::new(link, key, seed, now), stats: Stats::default() }
+        let ticket_key = key.derive("pirushka 2026 ticket");
+        Self {
+            store: Store::new(&config, ticket_key, draw(), now),
+            link: PeerLink::new(link, key, draw(), now),
+            sessions: BTreeMap::new(),
+            presence: Presence::default(),
+            timers: Timers::default(),
+            unfinished: BTreeSet::new(),
+            stats: Stats::default(),
+        }
     }
 
     /// The peer's name.
@@ -41,41 +93,63 @@ impl Peer {
     /// # Errors
     /// Why the datagram had no effect; already counted.
     pub fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) -> Result<(), Drop> {
-        self.link.handle_datagram(now, remote, datagram).map(|_| ())
+        let received = self.link.handle_datagram(now, remote, datagram);
+        if let Ok(Received::Frames { session, plaintext }) = &received {
+            self.handle_frames(now, *session, plaintext);
+        }
+        let result = received.map(|_| ());
+        self.drain_events(now);
+        result
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         self.link.handle_timeout(now);
+        self.drain_events(now);
+        self.store.handle_timeout(now);
+        while let Some(due) = self.timers.pop_due(now.mono_us) {
+            match due {
+                Due::Push(user) => self.push(now, user),
+                Due::Session(session) => self.session_timeout(now, session),
+            }
+        }
     }
 
-    /// Appends the next datagram (or train) to `out` and says where it goes.
+    /// Puts the next datagram (or train) into `out` and says where it goes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
-        self.link.poll_transmit(now, out)
+        loop {
+            if let Some(transmit) = self.link.poll_transmit(now, out) {
+                return Some(transmit);
+            }
+            let user = self.unfinished.pop_first()?;
+            self.push(now, user);
+        }
     }
 
     /// When [`Peer::handle_timeout`] wants to be called (mono µs).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        self.link.poll_timeout()
+        [self.link.poll_timeout(), self.store.poll_timeout(), self.timers.next()].into_iter().flatten().min()
     }
 
-    /// Stops taking deposits; connected users still fetch what is held for them.
+    /// Stops taking deposits and new users; users who are here still get what is held for them.
     pub fn drain(&mut self, now: Now) {
         let _ = now;
-        self.stats.draining = true;
+        self.store.drain();
     }
 
     /// Whether nothing is held any more for a user who is here: the moment to exit after [`Peer::drain`].
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.stats.draining
+        let waits = |user: UserId| self.store.first_from(user, pirushka_wire::DeliveryId(0)).is_some();
+        self.store.is_draining()
+            && !self.presence.users().any(|user| self.presence.active(user).is_some() && waits(user))
     }
 
     /// Totals, for the operator.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stats
+        self.store.stats(Stats { users_online: self.presence.len() as u64, ..self.stats })
     }
 
     /// The link's counters: drops by reason, handshakes, packets, bytes.
@@ -83,4 +157,241 @@ impl Peer {
     pub fn link_counters(&self) -> &Counters {
         self.link.counters()
     }
+
+    fn handle_frames(&mut self, now: Now, session: SessionHandle, plaintext: &[u8]) {
+        for frame in Frames::new(plaintext) {
+            let Ok(frame) = frame else {
+                self.stats.frames_malformed += 1;
+                break;
+            };
+            let request = frame.request();
+            match (request, self.handle_frame(now, session, &frame)) {
+                (_, Ok(Answer::Given)) => {}
+                (Some(request), Ok(Answer::Ok)) => self.link.send_ok(session, request),
+                (Some(request), Err(refusal)) => self.refuse(session, request, refusal),
+                (None, Ok(Answer::Ok) | Err(_)) => self.stats.refused_other += 1,
+            }
+        }
+        // Whatever it was: the user is heard, so deliveries go on.
+        if let Some(user) = self.registered(session).ok().map(|r| r.user) {
+            self.push(now, user);
+        }
+    }
+
+    /// One frame, one operation.
+    fn handle_frame(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
+        match *frame {
+            Frame::Register { request, instance, root } => self.register(now, session, request, instance, root),
+            Frame::Poll { request } => self.poll(now, session, request),
+            Frame::Deposit { deposit, .. } => self.deposit(now, session, &deposit),
+            Frame::Ack { incarnation, deliveries } => {
+                self.acknowledge(now, session, incarnation, deliveries);
+                Ok(Answer::Given)
+            }
+            Frame::Lookup { request, fingerprint } => self.lookup(now, session, request, fingerprint),
+            Frame::Fetch { request, object, offset } => self.fetch(session, request, object, offset),
+            Frame::Put { .. }
+            | Frame::QueueSet { .. }
+            | Frame::QueueDrop { .. }
+            | Frame::ListEnd { .. }
+            | Frame::TokenSet { .. }
+            | Frame::TokenDrop { .. } => self.change(now, session, frame),
+            Frame::QueueRestore { fingerprint, queue, secret_hash, quota_kib, expiry, mac, .. } => {
+                let setting = QueueSetting { queue, secret_hash, quota_kib };
+                self.store.queue_restore(now, fingerprint, setting, expiry, &mac).map(|()| Answer::Ok)
+            }
+            Frame::Later { request, delay_s } => self.later(now, session, request, delay_s),
+            Frame::PathResponse { data } => {
+                self.link.path_response(now, session, data);
+                Ok(Answer::Given)
+            }
+            Frame::Close => {
+                self.link.close(session);
+                self.session_over(now, session);
+                Ok(Answer::Given)
+            }
+            Frame::Keepalive => Ok(Answer::Given),
+            Frame::Unknown { .. } => {
+                self.stats.frames_unknown += 1;
+                Ok(Answer::Given)
+            }
+            // Only a peer says these.
+            Frame::Ok { .. }
+            | Frame::Error { .. }
+            | Frame::Push { .. }
+            | Frame::Mailbox { .. }
+            | Frame::Status { .. }
+            | Frame::Body { .. }
+            | Frame::PathChallenge { .. }
+            | Frame::Superseded
+            | Frame::Ticket { .. } => {
+                self.stats.frames_malformed += 1;
+                Ok(Answer::Given)
+            }
+        }
+    }
+
+    /// A registered user changes what the peer keeps for it. A repeat of a request that was carried out is answered
+    /// and not carried out again: it may have overtaken later ones.
+    fn change(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
+        let Registered { user, round } = self.registered(session)?;
+        let request = frame.request().unwrap_or_default();
+        let done = self.sessions.get(&session).is_some_and(|s| s.is_done(request));
+        match *frame {
+            Frame::QueueSet { queue, secret_hash, quota_kib, .. } => {
+                let setting = QueueSetting { queue, secret_hash, quota_kib };
+                let ticket = if done {
+                    self.store.ticket(now, user, &setting)?
+                } else {
+                    self.store.queue_set(now, user, round, setting)?
+                };
+                let (quota_kib, expiry, mac) = (ticket.quota_kib, ticket.expiry, ticket.mac);
+                self.link.send(session, &Frame::Ticket { request, quota_kib, expiry, mac });
+            }
+            _ if done => return Ok(Answer::Ok),
+            Frame::QueueDrop { queue, .. } => self.store.queue_drop(user, queue)?,
+            Frame::ListEnd { .. } => self.store.list_end(user, round)?,
+            Frame::TokenSet { token_hash, uses, expiry, .. } => {
+                self.store.token_set(now, user, round, token_hash, uses, expiry)?;
+            }
+            Frame::TokenDrop { token_hash, .. } => self.store.token_drop(user, &token_hash)?,
+            _ => self.put(now, session, user, frame)?,
+        }
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.mark_done(request);
+        }
+        Ok(if matches!(frame, Frame::QueueSet { .. }) { Answer::Given } else { Answer::Ok })
+    }
+
+    /// Somebody leaves a message. Who it was is used for introductions only, as a hash of the network.
+    fn deposit(&mut self, now: Now, session: SessionHandle, deposit: &Deposit<'_>) -> Result<Answer, Refusal> {
+        let fresh = match *deposit {
+            Deposit::Contact { queue, secret, deposit, flags, envelope } => {
+                let bulk = flags & deposit_flags::BULK != 0;
+                self.store.deposit(now, queue, &secret, deposit, bulk, envelope)?
+            }
+            Deposit::Intro { fingerprint, intro, parts, index, token, nonce: _, part } => {
+                let source = self.source(session);
+                let part = Part { intro, parts, index, bytes: part };
+                self.store.deposit_intro(now, source, &IntroDeposit { fingerprint, part, token })?
+            }
+        };
+        if let Some(user) = fresh {
+            self.push(now, user);
+        }
+        Ok(Answer::Ok)
+    }
+
+    fn poll(&mut self, now: Now, session: SessionHandle, request: RequestId) -> Result<Answer, Refusal> {
+        let user = self.registered(session)?.user;
+        let held = self.store.status(now, user)?;
+        let boot = self.link.boot();
+        let (messages, bytes, oldest_s) = (held.messages, held.bytes, held.oldest_s);
+        self.link.send(session, &Frame::Status { request, boot, messages, bytes, oldest_s });
+        if self.presence.active(user) != Some(session) {
+            // The frame that said so may have been lost.
+            self.link.send(session, &Frame::Superseded);
+        }
+        Ok(Answer::Given)
+    }
+
+    fn later(&mut self, now: Now, session: SessionHandle, request: RequestId, delay_s: u16) -> Result<Answer, Refusal> {
+        if delay_s > LATER_MAX_S {
+            return Err(Refusal::REFUSED);
+        }
+        let due_us = now.after_us(u64::from(delay_s) * SECOND);
+        let state = self.sessions.entry(session).or_default();
+        match state.later {
+            Some(later) if later.request == request => {}
+            Some(later) => {
+                let rest_ms = later.due_us.saturating_sub(now.mono_us) / 1000;
+                return Err(Refusal::slow_down(u32::try_from(rest_ms).unwrap_or(u32::MAX)));
+            }
+            None => state.later = Some(Later { request, due_us }),
+        }
+        self.timers.arm(Due::Session(session), due_us);
+        Ok(Answer::Given)
+    }
+
+    fn session_timeout(&mut self, now: Now, session: SessionHandle) {
+        let Some(state) = self.sessions.get_mut(&session) else { return };
+        if let Some(later) = state.later.take_if(|later| later.due_us <= now.mono_us) {
+            self.link.send_ok(session, later.request);
+        }
+        state.downloads.forget_old(now.mono_us);
+        state.upload.take_if(|upload| upload.deadline_us <= now.mono_us);
+        self.settle_session(session);
+    }
+
+    /// Brings the ledger and the timer up to what the session is now.
+    fn settle_session(&mut self, session: SessionHandle) {
+        let Some(state) = self.sessions.get_mut(&session) else { return };
+        let takes = state.footprint();
+        self.store.settle_session(&mut state.charged, takes);
+        let upload = state.upload.as_ref().map(|upload| upload.deadline_us);
+        let next = [state.later.map(|l| l.due_us), upload, state.downloads.next_us()].into_iter().flatten().min();
+        if let Some(next) = next {
+            self.timers.arm(Due::Session(session), next);
+        }
+    }
+
+    fn drain_events(&mut self, now: Now) {
+        while let Some(event) = self.link.poll_event() {
+            match event {
+                PeerLinkEvent::Closed { session, .. } => self.session_over(now, session),
+                PeerLinkEvent::PathValidated { session } | PeerLinkEvent::Reachable { session } => {
+                    if let Ok(registered) = self.registered(session) {
+                        self.push(now, registered.user);
+                    }
+                }
+            }
+        }
+    }
+
+    fn session_over(&mut self, now: Now, session: SessionHandle) {
+        let Some(mut state) = self.sessions.remove(&session) else { return };
+        self.store.settle_session(&mut state.charged, 0);
+        self.timers.disarm(Due::Session(session));
+        let Some(registration) = state.registration else { return };
+        match self.presence.leave(registration.user, session) {
+            Left::Nobody => {
+                self.timers.disarm(Due::Push(registration.user));
+                self.unfinished.remove(&registration.user);
+                self.store.leave(now, registration.user);
+            }
+            Left::Handed => self.push(now, registration.user),
+            Left::Others => {}
+        }
+    }
+
+    fn registered(&self, session: SessionHandle) -> Result<Registered, Refusal> {
+        let registration = self.sessions.get(&session).and_then(|s| s.registration);
+        registration.map(|r| Registered { user: r.user, round: r.round }).ok_or(Refusal::NOT_REGISTERED)
+    }
+
+    fn source(&self, session: SessionHandle) -> Source {
+        self.link.remote(session).map_or(Source(0), |remote| self.store.source(remote))
+    }
+
+    fn refuse(&mut self, session: SessionHandle, request: RequestId, refusal: Refusal) {
+        let Refusal { code, retry_after_ms } = refusal;
+        let count = match code {
+            error_code::FULL => &mut self.stats.refused_full,
+            error_code::SLOW_DOWN => &mut self.stats.refused_slow_down,
+            error_code::UNKNOWN_QUEUE | error_code::UNKNOWN_USER => &mut self.stats.refused_unknown,
+            error_code::INTRO_REFUSED => &mut self.stats.refused_intro,
+            _ => &mut self.stats.refused_other,
+        };
+        *count += 1;
+        self.link.send(session, &Frame::Error { request, code, retry_after_ms });
+    }
+}
+
+/// How a request that is carried out is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// With OK.
+    Ok,
+    /// It is answered already, or will be, or needs none.
+    Given,
 }

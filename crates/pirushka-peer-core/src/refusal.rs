@@ -5,11 +5,11 @@ use pirushka_wire::frame::error_code;
 /// A request that is not carried out. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("refused with code {code}, again in {retry_after_ms} ms")]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// See [`error_code`].
-    pub code: u16,
+    pub(crate) code: u16,
     /// When asking again makes sense; 0 = not told.
-    pub retry_after_ms: u32,
+    pub(crate) retry_after_ms: u32,
 }
 
 impl Refusal {

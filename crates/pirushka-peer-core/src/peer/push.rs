@@ -1,0 +1,67 @@
+//! PUSH and ACK: what is held goes to the user who is here (facts 2, 3).
+
+use pirushka_link::SessionHandle;
+use pirushka_wire::{Frame, Incarnation, Now, Ranges};
+
+use super::{Due, Peer};
+use crate::store::UserId;
+
+/// Bytes of a PUSH frame beside its body.
+const PUSH_OVERHEAD: usize = 28;
+/// Pushes queued at once; more follow when the link has sent these. Less than a session's outbox.
+const PUSHES_AT_ONCE: usize = 32;
+
+impl Peer {
+    /// Pushes what may be pushed now: after a registration, a deposit, an acknowledgement, a loss, and whenever the
+    /// user is heard.
+    pub(super) fn push(&mut self, now: Now, user: UserId) {
+        let Some((session, delivery)) = self.presence.delivery(user) else { return };
+        if !self.link.can_push(now, session) {
+            delivery.suspend();
+            self.timers.disarm(Due::Push(user));
+            return;
+        }
+        if delivery.is_suspended() {
+            delivery.restart();
+        }
+        let store = &self.store;
+        for _ in 0..PUSHES_AT_ONCE {
+            let picked = delivery.pick(
+                now,
+                |from| store.first_from(user, from),
+                |delivery| store.message(user, delivery).map(|message| message.body.len() + PUSH_OVERHEAD),
+            );
+            let Some((picked, message)) = picked.and_then(|p| Some((p, store.message(user, p.delivery)?))) else {
+                self.unfinished.remove(&user);
+                self.timers.disarm(Due::Push(user));
+                if let Some(deadline) = delivery.deadline() {
+                    self.timers.arm(Due::Push(user), deadline.max(now.mono_us + 1));
+                }
+                return;
+            };
+            self.stats.pushes += 1;
+            self.stats.pushes_repeated += u64::from(picked.repeated);
+            let (class, queue, body) = (message.class, message.queue, message.body);
+            self.link.send(session, &Frame::Push { delivery: picked.delivery, class, queue, body });
+        }
+        self.unfinished.insert(user);
+    }
+
+    /// Only the session that gets the pushes may acknowledge them.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Now,
+        session: SessionHandle,
+        incarnation: Incarnation,
+        deliveries: Ranges<'_>,
+    ) {
+        let Ok(registered) = self.registered(session) else { return };
+        let Some((active, delivery)) = self.presence.delivery(registered.user) else { return };
+        if active != session {
+            return;
+        }
+        for taken in self.store.acknowledge(now, registered.user, incarnation, deliveries.iter()) {
+            delivery.acknowledged(now, taken);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! REGISTER: a session says whose it is (fact 8), and is answered MAILBOX and OK (fact 9).
+
+use pirushka_identity::verify_register;
+use pirushka_link::SessionHandle;
+use pirushka_wire::{Frame, Incarnation, InstanceId, Now, RequestId};
+
+use super::{Answer, Peer};
+use crate::refusal::Refusal;
+use crate::session::SessionRegistration;
+
+impl Peer {
+    /// Nothing is kept of anybody before the signature, which binds certificate, peer and session, holds.
+    pub(super) fn register(
+        &mut self,
+        now: Now,
+        session: SessionHandle,
+        request: RequestId,
+        instance: InstanceId,
+        root: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let before = self.sessions.get(&session).and_then(|s| s.registration);
+        if let Some(before) = before.filter(|before| before.request == request) {
+            let incarnation = self.store.incarnation(before.user)?;
+            self.welcome(session, request, incarnation);
+            return Ok(Answer::Given);
+        }
+        let registered = self.try_register(now, session, before, root).inspect_err(|_| {
+            self.stats.registrations_refused += 1;
+        })?;
+        self.stats.registrations += 1;
+        let registration = SessionRegistration { user: registered.user, round: registered.round, request };
+        self.sessions.entry(session).or_default().registration = Some(registration);
+        self.link.set_registered(session, true);
+        let link = &self.link;
+        let joined =
+            self.presence.join(registered.user, session, instance, |s| link.last_heard_us(s).unwrap_or_default());
+        if let Some(replaced) = joined.replaced {
+            self.link.close_with_notice(replaced);
+            self.session_over(now, replaced);
+        }
+        if let Some(superseded) = joined.superseded {
+            self.link.send(superseded, &Frame::Superseded);
+        }
+        self.welcome(session, request, registered.incarnation);
+        Ok(Answer::Given)
+    }
+
+    fn try_register(
+        &mut self,
+        now: Now,
+        session: SessionHandle,
+        before: Option<SessionRegistration>,
+        root: &[u8],
+    ) -> Result<crate::store::Registered, Refusal> {
+        let binding = self.link.binding(session).ok_or(Refusal::REFUSED)?;
+        let certificate = verify_register(root, self.link.peer_id(), binding).map_err(|_| Refusal::BAD_PROOF)?;
+        if before.is_some_and(|before| !self.store.is_user(before.user, &certificate.fingerprint())) {
+            return Err(Refusal::REFUSED);
+        }
+        let source = self.source(session);
+        self.store.register(now, source, &certificate)
+    }
+
+    fn welcome(&mut self, session: SessionHandle, request: RequestId, incarnation: Incarnation) {
+        self.link.send(session, &Frame::Mailbox { request, incarnation });
+        self.link.send_ok(session, request);
+    }
+}

@@ -1,0 +1,86 @@
+//! What the recipient takes: held messages oldest first, ACK, and the answer to "do I have messages?" (fact 3).
+
+use pirushka_wire::frame::push_class;
+use pirushka_wire::{DeliveryId, Incarnation, Now, QueueId};
+
+use crate::refusal::Refusal;
+use crate::store::mailbox::Origin;
+use crate::store::{Store, UserId};
+
+/// What POLL is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldStatus {
+    pub(crate) messages: u32,
+    pub(crate) bytes: u64,
+    pub(crate) oldest_s: u32,
+}
+
+/// A held message as it is pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Message<'a> {
+    pub(crate) class: u8,
+    pub(crate) queue: QueueId,
+    pub(crate) body: &'a [u8],
+}
+
+impl Store {
+    /// The oldest held message with an id of at least `from`.
+    pub(crate) fn first_from(&self, id: UserId, from: DeliveryId) -> Option<DeliveryId> {
+        self.registry.get(id)?.mailbox.first_from(from)
+    }
+
+    /// A held message.
+    pub(crate) fn message(&self, id: UserId, delivery: DeliveryId) -> Option<Message<'_>> {
+        let user = self.registry.get(id)?;
+        let (origin, body) = user.mailbox.message(delivery)?;
+        Some(match origin {
+            Origin::Intro => Message { class: push_class::INTRO, queue: QueueId::default(), body },
+            Origin::Queue { slot, .. } => {
+                Message { class: push_class::CONTACT, queue: user.queues.get(slot)?.id(), body }
+            }
+        })
+    }
+
+    /// The recipient has these on its disk: forgets them, unless they name another life of the mailbox. Gives those
+    /// that were held.
+    pub(crate) fn acknowledge(
+        &mut self,
+        now: Now,
+        id: UserId,
+        incarnation: Incarnation,
+        ranges: impl Iterator<Item = (u64, u64)>,
+    ) -> Vec<DeliveryId> {
+        let now_s = self.second(now);
+        let mut taken = Vec::new();
+        let Some(user) = self.registry.get_mut(id).filter(|user| user.mailbox.incarnation() == incarnation) else {
+            return taken;
+        };
+        for (first, last) in ranges {
+            user.mailbox.acknowledge(now_s, first, last, |removed| {
+                taken.push(removed.delivery);
+                match removed.origin {
+                    Origin::Queue { slot, bulk } => user.queues.remove(slot, removed.cost, bulk),
+                    Origin::Intro => {
+                        if let Some(done) = user.inbox.acknowledged(now.mono_us, removed.delivery) {
+                            self.intro_sources.remove(done.source, id, done.intro, done.bytes);
+                        }
+                    }
+                }
+            });
+        }
+        self.totals.delivered += taken.len() as u64;
+        self.totals.messages_held -= taken.len() as u64;
+        self.settle(id);
+        taken
+    }
+
+    /// What is held for a user.
+    pub(crate) fn status(&self, now: Now, id: UserId) -> Result<HeldStatus, Refusal> {
+        let mailbox = &self.user(id)?.mailbox;
+        Ok(HeldStatus {
+            messages: u32::try_from(mailbox.messages()).unwrap_or(u32::MAX),
+            bytes: mailbox.held_bytes(),
+            oldest_s: mailbox.oldest_s().map_or(0, |at_s| self.second(now).saturating_sub(at_s)),
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Users come and go (facts 8, 9). The caller has verified the registration.
+
+use pirushka_identity::Certificate;
+use pirushka_wire::{Fingerprint, Incarnation, Now};
+use rand_core::Rng as _;
+
+use crate::limits::USER_OVERHEAD;
+use crate::refusal::Refusal;
+use crate::store::user::User;
+use crate::store::{Source, Store, UserId};
+
+/// A user is served from this moment on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Registered {
+    pub(crate) user: UserId,
+    pub(crate) incarnation: Incarnation,
+    /// Names this registration among the user's.
+    pub(crate) round: u32,
+}
+
+/// Above this much of the cap, in percent, new users are taken slowly. Here proof of work will be asked for.
+const SLOW_PERCENT: u64 = 70;
+/// Above this much none are taken.
+const NONE_PERCENT: u64 = 90;
+
+impl Store {
+    /// The owner of this certificate registers.
+    pub(crate) fn register(
+        &mut self,
+        now: Now,
+        source: Source,
+        certificate: &Certificate,
+    ) -> Result<Registered, Refusal> {
+        let fingerprint = certificate.fingerprint();
+        let id = match self.registry.find(&fingerprint) {
+            Some(id) => id,
+            None => self.admit(now, source, fingerprint, certificate.der().len() as u64)?,
+        };
+        let user = self.user_mut(id)?;
+        user.certificate = Some(certificate.der().into());
+        user.here = true;
+        user.heard_us = now.mono_us;
+        user.round += 1;
+        let registered = Registered { user: id, incarnation: user.mailbox.incarnation(), round: user.round };
+        self.settle(id);
+        Ok(registered)
+    }
+
+    /// The user's last session is over.
+    pub(crate) fn leave(&mut self, now: Now, id: UserId) {
+        if let Some(user) = self.registry.get_mut(id) {
+            user.here = false;
+            user.heard_us = now.mono_us;
+        }
+        self.settle(id);
+    }
+
+    /// The present life of a user's mailbox.
+    pub(crate) fn incarnation(&self, id: UserId) -> Result<Incarnation, Refusal> {
+        self.user(id).map(|user| user.mailbox.incarnation())
+    }
+
+    /// Whether the entry is this user's.
+    pub(crate) fn is_user(&self, id: UserId, fingerprint: &Fingerprint) -> bool {
+        self.registry.find(fingerprint) == Some(id)
+    }
+
+    /// Makes an entry; not settled yet.
+    pub(crate) fn enter(&mut self, now: Now, fingerprint: Fingerprint) -> UserId {
+        let mut incarnation = Incarnation::default();
+        self.rng.fill_bytes(&mut incarnation.0);
+        self.registry.insert(User::new(fingerprint, now.mono_us, incarnation, &self.config))
+    }
+
+    fn admit(
+        &mut self,
+        now: Now,
+        source: Source,
+        fingerprint: Fingerprint,
+        certificate: u64,
+    ) -> Result<UserId, Refusal> {
+        if self.draining {
+            return Err(Refusal::DRAINING);
+        }
+        let cost = USER_OVERHEAD + certificate;
+        if !self.ledger.fits(cost, NONE_PERCENT) {
+            return Err(Refusal::PEER_FULL);
+        }
+        let slow = if self.ledger.fits(cost, SLOW_PERCENT) { 1 } else { 16 };
+        let limit = self.config.new_users_per_prefix_hour.div_ceil(slow);
+        if !self.new_users.allows(now.mono_us, source, limit) {
+            return Err(Refusal::slow_down(60_000));
+        }
+        self.new_users.count(now.mono_us, source);
+        Ok(self.enter(now, fingerprint))
+    }
+}
