@@ -1,66 +1,159 @@
-//! What is sent and not yet answered.
+//! What is sent and not yet answered: when to send it again, and how much may be on its way at once.
+//!
+//! A thing is taken for lost when three that were sent later have been answered, or when its timeout has passed. It is
+//! reported once by [`Flight::lost`]; the owner calls [`Flight::sent`] when it really goes out again. Round trips are
+//! measured only on things sent once (Karn). All things count against the window, whether or not the owner asks
+//! [`Flight::may_send`] before it sends them.
 
 use std::collections::BTreeMap;
 
-/// Keeps track of things in flight.
-#[derive(Debug, Clone, Default)]
+use crate::congestion::Congestion;
+use crate::rtt::Rtt;
+
+/// So many later ones answered: it is lost (RFC 9002 section 6.1.1).
+const REORDERING: u64 = 3;
+
+/// Things in flight, by a key of the owner's choice.
+#[derive(Debug, Clone)]
 pub struct Flight<K: Ord + Copy> {
-    entries: BTreeMap<K, u64>,
+    entries: BTreeMap<K, Entry>,
+    /// Those believed to be on their way, in the order of sending.
+    order: BTreeMap<u64, K>,
+    next: u64,
+    highest_acked: Option<u64>,
+    rtt: Rtt,
+    congestion: Congestion,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// `None`: taken for lost, not yet sent again.
+    order: Option<u64>,
+    sent_us: u64,
+    bytes: u32,
+    repeated: bool,
+}
+
+impl<K: Ord + Copy> Default for Flight<K> {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            order: BTreeMap::new(),
+            next: 0,
+            highest_acked: None,
+            rtt: Rtt::default(),
+            congestion: Congestion::default(),
+        }
+    }
 }
 
 impl<K: Ord + Copy> Flight<K> {
     /// Nothing in flight.
     #[must_use]
     pub fn new() -> Self {
-        Self { entries: BTreeMap::new() }
+        Self::default()
     }
 
     /// `key` was sent (again) and counts `bytes` against the window.
     pub fn sent(&mut self, now_us: u64, key: K, bytes: usize) {
-        let _ = bytes;
-        self.entries.insert(key, now_us);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let before = self.entries.get(&key).copied();
+        if let Some(before) = before {
+            self.land(before);
+        }
+        let order = self.next;
+        self.next += 1;
+        self.order.insert(order, key);
+        let entry = Entry { order: Some(order), sent_us: now_us, bytes, repeated: before.is_some() };
+        self.entries.insert(key, entry);
+        self.congestion.sent(bytes);
     }
 
     /// `key` was answered. False when it was not known.
     pub fn acked(&mut self, now_us: u64, key: K) -> bool {
-        let _ = now_us;
-        self.entries.remove(&key).is_some()
+        let Some(entry) = self.entries.remove(&key) else { return false };
+        if !entry.repeated {
+            self.rtt.sample(now_us.saturating_sub(entry.sent_us));
+        }
+        if let Some(order) = entry.order {
+            self.order.remove(&order);
+            self.congestion.acked(entry.sent_us, entry.bytes);
+            self.highest_acked = self.highest_acked.max(Some(order));
+        }
+        true
     }
 
     /// `key` no longer matters, answered or not. False when it was not known.
     pub fn forget(&mut self, key: K) -> bool {
-        self.entries.remove(&key).is_some()
+        let Some(entry) = self.entries.remove(&key) else { return false };
+        self.land(entry);
+        true
     }
 
     /// Keys that are taken for lost since the last call, oldest first: send them again.
     pub fn lost(&mut self, now_us: u64) -> Vec<K> {
-        let _ = now_us;
-        vec![]
+        let rto_us = self.rtt.rto_us();
+        let mut lost = vec![];
+        let mut timed_out = false;
+        while let Some((&order, &key)) = self.order.first_key_value() {
+            let Some(entry) = self.entries.get_mut(&key) else { break };
+            let overtaken = self.highest_acked.is_some_and(|acked| order + REORDERING <= acked);
+            let late = entry.sent_us + rto_us <= now_us;
+            if !overtaken && !late {
+                break;
+            }
+            timed_out |= late && !overtaken;
+            entry.order = None;
+            self.order.remove(&order);
+            self.congestion.lost(now_us, entry.sent_us, entry.bytes);
+            lost.push(key);
+        }
+        if timed_out {
+            self.rtt.back_off();
+            if self.rtt.backoff() > 1 {
+                self.congestion.collapse(now_us);
+            }
+        }
+        lost
     }
 
-    /// Whether the congestion window has room for `bytes` more.
+    /// Whether the congestion window has room for `bytes` more. There always is room when nothing is in flight.
     #[must_use]
     pub fn may_send(&self, bytes: usize) -> bool {
-        let _ = bytes;
-        true
+        self.congestion.has_room(u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 
-    /// When [`Self::lost`] may have something (µs).
+    /// When [`Self::lost`] may have something (µs). A moment in the past means: now.
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
-        None
+        let (&order, key) = self.order.first_key_value()?;
+        if self.highest_acked.is_some_and(|acked| order + REORDERING <= acked) {
+            return Some(0);
+        }
+        self.entries.get(key).map(|entry| entry.sent_us + self.rtt.rto_us())
     }
 
     /// Smoothed round trip (µs), once there is a sample.
     #[must_use]
     pub fn rtt_us(&self) -> Option<u64> {
-        None
+        self.rtt.smoothed_us()
     }
 
-    /// The present retransmission timeout (µs).
+    /// The present retransmission timeout (µs), 200 ms to 4 s.
     #[must_use]
     pub fn rto_us(&self) -> u64 {
-        1_000_000
+        self.rtt.rto_us()
+    }
+
+    /// A round trip measured on something else, such as the handshake.
+    pub fn sample_rtt(&mut self, us: u64) {
+        self.rtt.sample(us);
+    }
+
+    /// The present congestion window in bytes.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.congestion.window() as usize
     }
 
     /// Whether `key` is being tracked.
@@ -69,7 +162,7 @@ impl<K: Ord + Copy> Flight<K> {
         self.entries.contains_key(&key)
     }
 
-    /// How many keys are tracked.
+    /// How many keys are tracked, those taken for lost included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -81,8 +174,80 @@ impl<K: Ord + Copy> Flight<K> {
         self.entries.is_empty()
     }
 
-    /// Forgets everything in flight; the round trip time and the window stay.
+    /// Forgets everything in flight and what the window had learned; the round trip time stays.
     pub fn clear(&mut self) {
-        self.entries.clear();
+        *self = Self { rtt: self.rtt.clone(), ..Self::default() };
+    }
+
+    /// Takes an entry out of the air without an answer.
+    fn land(&mut self, entry: Entry) {
+        if let Some(order) = entry.order {
+            self.order.remove(&order);
+            self.congestion.forgot(entry.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000;
+
+    #[test]
+    fn what_three_later_ones_have_overtaken_is_lost_at_once() {
+        let mut flight = Flight::new();
+        for key in 0..5 {
+            flight.sent(key, key, 1200);
+        }
+        flight.acked(100 * MS, 1);
+        flight.acked(100 * MS, 2);
+        assert_eq!(flight.lost(100 * MS), vec![]);
+        flight.acked(100 * MS, 3);
+        assert_eq!(flight.deadline(), Some(0));
+        assert_eq!(flight.lost(100 * MS), vec![0]);
+        assert_eq!(flight.lost(100 * MS), vec![]);
+        flight.sent(100 * MS, 0, 1200);
+        assert!(flight.acked(200 * MS, 0));
+        assert!(!flight.acked(200 * MS, 0));
+    }
+
+    #[test]
+    fn what_stays_unanswered_is_lost_after_the_timeout_which_then_doubles() {
+        let mut flight = Flight::new();
+        flight.sent(0, 'a', 100);
+        assert_eq!(flight.deadline(), Some(1_000 * MS));
+        assert_eq!(flight.lost(999 * MS), vec![]);
+        assert_eq!(flight.lost(1_000 * MS), vec!['a']);
+        assert_eq!(flight.deadline(), None);
+        flight.sent(1_000 * MS, 'a', 100);
+        assert_eq!(flight.deadline(), Some(3_000 * MS));
+    }
+
+    #[test]
+    fn the_window_grows_by_what_is_answered_and_halves_once_per_round_trip_of_losses() {
+        let mut flight = Flight::new();
+        let start = flight.window();
+        for key in 0..10u32 {
+            assert!(flight.may_send(1200));
+            flight.sent(0, key, 1200);
+        }
+        assert!(!flight.may_send(1200));
+        for key in 2..10 {
+            flight.acked(50 * MS, key);
+        }
+        let grown = flight.window();
+        assert!(grown > start);
+        assert_eq!(flight.lost(51 * MS), vec![0, 1]);
+        assert_eq!(flight.window(), grown / 2);
+    }
+
+    #[test]
+    fn forgetting_frees_the_window() {
+        let mut flight = Flight::new();
+        (0..10u32).for_each(|key| flight.sent(0, key, 1200));
+        (0..10).for_each(|key| assert!(flight.forget(key)));
+        assert!(flight.is_empty() && flight.may_send(12_000));
+        assert_eq!(flight.deadline(), None);
     }
 }

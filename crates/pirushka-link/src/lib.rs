@@ -23,11 +23,22 @@
 
 #![forbid(unsafe_code)]
 
+mod bucket;
 pub mod client;
+mod congestion;
+mod cookie;
 mod counters;
 mod flight;
 mod keys;
+mod mac1;
+mod noise;
 pub mod peer;
+mod replay;
+mod rtt;
+mod sealed;
+#[cfg(test)]
+mod tests;
+mod veil;
 
 pub use client::{
     Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent, Keepalive, LostReason, Status, TicketData,

@@ -1,11 +1,35 @@
 //! The client's side: one session with one peer over one socket.
+//!
+//! HELLO is repeated at 0.5 s, doubling to 3 s, and the verdict falls after 15 s ([`LostReason::Unreachable`]). A
+//! request is repeated until it is answered; it never fails by itself. Nothing authentic for 20 s while something is
+//! unanswered: [`LostReason::Silent`]. What is lost stays lost: the owner calls [`ClientLink::connect`] again, perhaps
+//! with another address, and asks anew. Only what was learned about the round trip time is carried over.
+//!
+//! Keepalives go unanswered, so silence would prove nothing; each few of them is a POLL instead, which is a request.
 
+mod handshake;
+mod keepalive;
+mod requests;
+mod session;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use pirushka_wire::frame::kind;
 use pirushka_wire::handshake::Welcome;
-use pirushka_wire::{BootId, DeliveryId, Frame, Incarnation, Now, ObjectId, PeerId, QueueId, RequestId};
+use pirushka_wire::{
+    BootId, DeliveryId, Frame, Frames, Incarnation, Now, ObjectId, Params, PeerId, QueueId, RequestId,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 use crate::counters::Drop;
+use crate::veil::{Unveiled, Veil};
+
+use handshake::Handshake;
+use keepalive::KeepaliveTimer;
+use requests::Requests;
+use session::Session;
 
 /// How a client's link behaves. Defaults are what the product uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,76 +188,113 @@ pub enum ClientLinkEvent {
 pub struct ClientLink {
     config: ClientLinkConfig,
     peer_id: PeerId,
+    veil: Veil,
+    rng: ChaCha20Rng,
+    state: State,
+    requests: Requests,
+    keepalive: KeepaliveTimer,
+    events: VecDeque<ClientLinkEvent>,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Greeting(Box<Handshake>),
+    Established(Box<Session>),
 }
 
 impl ClientLink {
     /// A link to the peer with this name; `seed` is all its randomness.
     #[must_use]
     pub fn new(config: ClientLinkConfig, peer_id: PeerId, seed: [u8; 32]) -> Self {
-        let _ = seed;
-        Self { config, peer_id }
+        Self {
+            veil: Veil::new(peer_id, config.veil),
+            config,
+            peer_id,
+            rng: ChaCha20Rng::from_seed(seed),
+            state: State::Idle,
+            requests: Requests::default(),
+            keepalive: KeepaliveTimer::default(),
+            events: VecDeque::new(),
+        }
     }
 
     /// (Re)starts the handshake; all requests are forgotten without a word.
     pub fn connect(&mut self, now: Now, remote: SocketAddr) {
-        let _ = (now, remote, &self.config, self.peer_id);
+        self.requests.clear();
+        let handshake = Handshake::start(now, remote, self.peer_id, &self.config, &mut self.rng);
+        match handshake {
+            Some(handshake) => self.state = State::Greeting(Box::new(handshake)),
+            None => self.lose(LostReason::Unreachable),
+        }
     }
 
     /// Whether requests can be answered now.
     #[must_use]
     pub fn is_established(&self) -> bool {
-        false
+        self.session().is_some()
     }
 
     /// The handshake hash of the session.
     #[must_use]
     pub fn binding(&self) -> Option<&[u8; 32]> {
-        None
+        self.session().map(|session| &session.binding)
     }
 
     /// What the peer said of itself.
     #[must_use]
     pub fn welcome(&self) -> Option<&Welcome> {
-        None
+        self.session().map(|session| &session.welcome)
     }
 
     /// Asks; repeats until answered. The frame's request id is overwritten with the one returned. Before the session
-    /// stands, requests wait for it.
-    pub fn request(&mut self, now: Now, frame: &Frame<'_>, class: Class) -> RequestId {
-        let _ = (now, frame, class);
-        RequestId(0)
+    /// stands, requests wait for it. A LATER is not repeated before its delay and a timeout have passed.
+    pub fn request(&mut self, _now: Now, frame: &Frame<'_>, class: Class) -> RequestId {
+        self.requests.add(frame, class, false)
     }
 
     /// Says that a push is on disk.
     pub fn acknowledge(&mut self, incarnation: Incarnation, delivery: DeliveryId) {
-        let _ = (incarnation, delivery);
+        if let State::Established(session) = &mut self.state {
+            session.acknowledge(incarnation, delivery);
+        }
     }
 
     /// Sets or ends the keepalive.
     pub fn set_keepalive(&mut self, now: Now, keepalive: Option<Keepalive>) {
-        let _ = (now, keepalive);
+        self.keepalive.set(now, keepalive, &mut self.rng);
     }
 
     /// Queues CLOSE and ends the session once that is sent. No event follows.
-    pub fn close(&mut self, now: Now) {
-        let _ = now;
+    pub fn close(&mut self, _now: Now) {
+        self.requests.clear();
+        match &mut self.state {
+            State::Idle | State::Greeting(_) => self.state = State::Idle,
+            State::Established(session) => session.is_closing = true,
+        }
     }
 
     /// Requests without an answer.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        0
+        self.requests.len()
     }
 
     /// Smoothed round trip (µs).
     #[must_use]
     pub fn rtt_us(&self) -> Option<u64> {
-        None
+        self.requests.rtt_us()
     }
 
-    /// The local network changed: something is sent at once.
+    /// The local network changed: something is sent at once, so that the peer learns the new address.
     pub fn path_changed(&mut self, now: Now) {
-        let _ = now;
+        match &mut self.state {
+            State::Idle => {}
+            State::Greeting(handshake) => handshake.send_now(now),
+            State::Established(_) => {
+                self.requests.add(&Frame::Poll { request: RequestId(0) }, Class::Control, true);
+            }
+        }
     }
 
     /// Takes a datagram in; it is decrypted in place.
@@ -241,29 +302,208 @@ impl ClientLink {
     /// # Errors
     /// The reason why it had no effect.
     pub fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) -> Result<(), Drop> {
-        let _ = (now, remote, datagram);
-        Err(Drop::Unexpected)
+        if self.remote() != Some(remote) {
+            return Err(Drop::WrongSource);
+        }
+        match (self.veil.unveil(Params::FROM_PEER, datagram)?, &mut self.state) {
+            (Unveiled::Sealed { tag, header, ciphertext }, State::Established(session)) => {
+                let plaintext = session.open(&tag, &header, ciphertext)?;
+                self.requests.heard(now);
+                self.read_frames(now, plaintext);
+                Ok(())
+            }
+            (Unveiled::Handshake(packet), State::Established(session)) => {
+                session.check_reset(packet)?;
+                self.lose(LostReason::Reset);
+                Ok(())
+            }
+            (Unveiled::Handshake(packet), State::Greeting(handshake)) => {
+                let Some(done) = handshake.handle_packet(now, packet)? else { return Ok(()) };
+                if let Some(rtt_us) = done.rtt_us {
+                    self.requests.sample_rtt(rtt_us);
+                }
+                let session = Session::new(now, remote, done);
+                let (welcome, binding) = (session.welcome, session.binding);
+                self.events.push_back(ClientLinkEvent::Established { welcome, binding });
+                self.state = State::Established(Box::new(session));
+                self.keepalive.sent(now, &mut self.rng);
+                Ok(())
+            }
+            (Unveiled::Sealed { .. }, State::Idle | State::Greeting(_)) => Err(Drop::UnknownSession),
+            (Unveiled::Handshake(_), State::Idle) => Err(Drop::Unexpected),
+        }
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        let _ = now;
+        match &self.state {
+            State::Idle => {}
+            State::Greeting(handshake) => {
+                if handshake.is_given_up(now) {
+                    self.lose(LostReason::Unreachable);
+                }
+            }
+            State::Established(session) => {
+                if session.is_expired(now) {
+                    return self.lose(LostReason::Expired);
+                }
+                self.requests.handle_timeout(now);
+                if self.requests.silent_since().is_some_and(|since| now.mono_us >= since + self.config.silence_us) {
+                    return self.lose(LostReason::Silent);
+                }
+                self.handle_keepalive(now);
+            }
+        }
     }
 
     /// Clears `out`, puts one datagram into it and says where it goes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<SocketAddr> {
-        let _ = (now, out);
-        None
+        out.clear();
+        match &mut self.state {
+            State::Idle => None,
+            State::Greeting(handshake) => handshake.poll_transmit(now, &self.veil, &mut self.rng, out),
+            State::Established(session) => {
+                if !session.poll_transmit(now, &self.veil, &mut self.requests, &mut self.rng, out) {
+                    return None;
+                }
+                self.keepalive.sent(now, &mut self.rng);
+                let remote = session.remote;
+                if session.is_closed() {
+                    self.state = State::Idle;
+                }
+                Some(remote)
+            }
+        }
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<ClientLinkEvent> {
-        None
+        self.events.pop_front()
     }
 
-    /// When [`Self::handle_timeout`] wants to be called (µs).
+    /// When [`Self::handle_timeout`] wants to be called, followed by [`Self::poll_transmit`] (µs).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        None
+        match &self.state {
+            State::Idle => None,
+            State::Greeting(handshake) => Some(handshake.deadline()),
+            State::Established(session) => {
+                let silent = self.requests.silent_since().map(|since| since + self.config.silence_us);
+                [Some(session.expires_us), self.requests.deadline(), silent, self.keepalive.deadline()]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+        }
+    }
+
+    fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::Established(session) => Some(session),
+            State::Idle | State::Greeting(_) => None,
+        }
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        match &self.state {
+            State::Idle => None,
+            State::Greeting(handshake) => Some(handshake.remote()),
+            State::Established(session) => Some(session.remote),
+        }
+    }
+
+    fn lose(&mut self, reason: LostReason) {
+        self.state = State::Idle;
+        self.requests.clear();
+        self.events.push_back(ClientLinkEvent::Lost { reason });
+    }
+
+    fn handle_keepalive(&mut self, now: Now) {
+        match self.keepalive.due(now) {
+            None => {}
+            Some(keepalive::Due::Poll) => {
+                self.requests.add(&Frame::Poll { request: RequestId(0) }, Class::Control, true);
+            }
+            Some(keepalive::Due::Keepalive) => {
+                if let State::Established(session) = &mut self.state {
+                    session.wants_keepalive = true;
+                }
+            }
+        }
+    }
+
+    fn read_frames(&mut self, now: Now, plaintext: &[u8]) {
+        // What follows a malformed frame is not believed; the sender is authentic, so that is its bug, not an attack.
+        for frame in Frames::new(plaintext).map_while(Result::ok) {
+            self.read_frame(now, &frame);
+        }
+    }
+
+    fn read_frame(&mut self, now: Now, frame: &Frame<'_>) {
+        let kind = frame.kind();
+        match *frame {
+            Frame::Ok { requests } => {
+                for (first, last) in requests.iter() {
+                    for request in self.requests.ids_between(first, last) {
+                        self.answer(now, request, kind, Answer::Ok);
+                    }
+                }
+            }
+            Frame::Error { request, code, retry_after_ms } => {
+                self.answer(now, request, kind, Answer::Error { code, retry_after_ms });
+            }
+            Frame::Mailbox { request, incarnation } => {
+                self.answer(now, request, kind, Answer::Mailbox { incarnation });
+            }
+            Frame::Status { request, boot, messages, bytes, oldest_s } => {
+                self.answer(now, request, kind, Answer::Status(Status { boot, messages, bytes, oldest_s }));
+            }
+            Frame::Body { request, object, offset, total, part } => {
+                self.answer(now, request, kind, Answer::Body { object, offset, total, part: part.to_vec() });
+            }
+            Frame::Ticket { request, quota_kib, expiry, mac } => {
+                self.answer(now, request, kind, Answer::Ticket(TicketData { quota_kib, expiry, mac }));
+            }
+            Frame::Push { delivery, class, queue, body } => {
+                self.events.push_back(ClientLinkEvent::Pushed { delivery, class, queue, body: body.to_vec() });
+            }
+            Frame::PathChallenge { data } => {
+                if let State::Established(session) = &mut self.state {
+                    session.answer_challenge(data);
+                }
+            }
+            Frame::Superseded => self.events.push_back(ClientLinkEvent::Superseded),
+            Frame::Close => self.lose(LostReason::Closed),
+            Frame::Keepalive
+            | Frame::Register { .. }
+            | Frame::Poll { .. }
+            | Frame::Deposit { .. }
+            | Frame::Ack { .. }
+            | Frame::Lookup { .. }
+            | Frame::Fetch { .. }
+            | Frame::Put { .. }
+            | Frame::QueueSet { .. }
+            | Frame::QueueDrop { .. }
+            | Frame::QueueRestore { .. }
+            | Frame::ListEnd { .. }
+            | Frame::TokenSet { .. }
+            | Frame::TokenDrop { .. }
+            | Frame::PathResponse { .. }
+            | Frame::Later { .. }
+            | Frame::Unknown { .. } => {}
+        }
+    }
+
+    fn answer(&mut self, now: Now, request: RequestId, kind: u8, answer: Answer) {
+        debug_assert_ne!(kind, kind::KEEPALIVE);
+        match self.requests.answered(now, request, kind) {
+            None => {}
+            Some(requests::Asker::Owner) => self.events.push_back(ClientLinkEvent::Answered { request, answer }),
+            Some(requests::Asker::Link) => {
+                if let Answer::Status(status) = answer {
+                    self.events.push_back(ClientLinkEvent::Polled { status });
+                }
+            }
+        }
     }
 }

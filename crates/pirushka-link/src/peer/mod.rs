@@ -1,12 +1,40 @@
 //! The peer's side: all sessions of one shard.
+//!
+//! What a datagram costs grows with what it has proven. Junk: two short masks. A HELLO: one MAC and a look into a
+//! filter of constant size. A HELLO without a good cookie: a RETRY, no state. Only a source that has returned its cookie
+//! gets a Diffie-Hellman and a slot. Only a packet whose tag verifies moves anything in a session. Whoever does not
+//! hold the PeerId gets no answer to anything, and no answer is ever larger than what it answers until the source is
+//! proven.
+//!
+//! Time: each session has one entry in the timer table for its end, checked lazily (hearing the client moves nothing
+//! there), and one more while a new path is being proven. Nothing is O(sessions) per call.
 
+mod handshake;
+mod limits;
+mod outbox;
+mod path;
+mod reset;
+mod sessions;
+mod transmit;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use pirushka_wire::handshake::Terms;
-use pirushka_wire::{BootId, Frame, Now, PathData, PeerId, RequestId};
+use pirushka_wire::{BootId, Frame, Now, Params, PathData, PeerId, RequestId};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
 
+use crate::cookie::{CookieJar, address_bytes};
 use crate::counters::{Counters, Drop};
 use crate::keys::PeerKey;
+use crate::mac1::{MacKey, SeenMacs};
+use crate::sealed::{Header, NUMBER_LIMIT};
+use crate::veil::{HEADER_LEN, Unveiled, Veil};
+
+use limits::PrefixLimits;
+use reset::Resets;
+use sessions::{Session, Sessions};
 
 /// How a peer's link behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,15 +171,60 @@ pub struct PeerLink {
     config: PeerLinkConfig,
     key: PeerKey,
     boot: BootId,
+    veil: Veil,
+    mac_key: MacKey,
+    rng: ChaCha20Rng,
+    seen: SeenMacs,
+    cookies: CookieJar,
+    prefixes: PrefixLimits,
+    resets: Resets,
+    sessions: Sessions,
+    timers: BTreeSet<(u64, SessionHandle, Timer)>,
+    /// Answers to handshake packets and unknown sessions; at most one per datagram taken in.
+    answers: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// Sessions with something to send, each once.
+    ready: VecDeque<SessionHandle>,
+    events: VecDeque<PeerLinkEvent>,
+    /// Whose datagram was handed in last, and from where.
+    last: Option<(SessionHandle, SocketAddr)>,
     counters: Counters,
+}
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    End,
+    Path,
 }
 
 impl PeerLink {
     /// A link with no sessions; `seed` is all its randomness.
     #[must_use]
     pub fn new(config: PeerLinkConfig, key: PeerKey, seed: [u8; 32], now: Now) -> Self {
-        let _ = (seed, now);
-        Self { boot: config.boot.unwrap_or_default(), config, key, counters: Counters::default() }
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let (mut boot, mut filter_key, mut prefix_key) = (BootId::default(), [0; 32], [0; 32]);
+        rng.fill_bytes(&mut boot.0);
+        rng.fill_bytes(&mut filter_key);
+        rng.fill_bytes(&mut prefix_key);
+        Self {
+            boot: config.boot.unwrap_or(boot),
+            veil: Veil::new(key.peer_id(), config.veiled),
+            mac_key: MacKey::new(key.peer_id()),
+            rng,
+            seen: SeenMacs::new(filter_key, config.filter_bits, now.mono_us),
+            cookies: CookieJar::new(&key),
+            prefixes: PrefixLimits::new(&config, prefix_key),
+            resets: Resets::new(&config, &key),
+            sessions: Sessions::default(),
+            timers: BTreeSet::new(),
+            answers: VecDeque::new(),
+            ready: VecDeque::new(),
+            events: VecDeque::new(),
+            last: None,
+            counters: Counters::default(),
+            config,
+            key,
+        }
     }
 
     /// Names this run.
@@ -176,106 +249,258 @@ impl PeerLink {
         remote: SocketAddr,
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Drop> {
-        let _ = (now, remote, datagram, &self.config);
-        Err(Drop::Unrecognised)
+        self.counters.received(datagram.len());
+        let result = self.receive(now, remote, datagram);
+        if let Err(reason) = &result {
+            self.counters.count(*reason);
+        }
+        result
     }
 
     /// A PATH_RESPONSE stood in the datagram that was handed in last.
-    pub fn path_response(&mut self, now: Now, session: SessionHandle, data: PathData) {
-        let _ = (now, session, data);
+    pub fn path_response(&mut self, _now: Now, session: SessionHandle, data: PathData) {
+        let Some(from) = self.last.filter(|(last, _)| *last == session).map(|(_, from)| from) else { return };
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let at_us = state.path.as_ref().map(|path| path.next_us);
+        if state.settle_path(from, data) {
+            if let Some(at_us) = at_us {
+                self.timers.remove(&(at_us, session, Timer::Path));
+            }
+            self.counters.paths_validated += 1;
+            self.events.push_back(PeerLinkEvent::PathValidated { session });
+            self.make_ready(session);
+        }
     }
 
-    /// Queues a frame; several go into one packet. PUSH and BODY wait while a new path is unproven.
+    /// Queues a frame; several go into one packet. PUSH and BODY wait while a new path is unproven. A frame for which
+    /// the outbox has no room is dropped and counted: whoever asked will ask again.
     pub fn send(&mut self, session: SessionHandle, frame: &Frame<'_>) {
-        let _ = (session, frame);
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        if state.outbox().push(frame, self.config.outbox_max) {
+            self.make_ready(session);
+        } else {
+            self.counters.frames_refused += 1;
+        }
     }
 
     /// Queues OK for a request; coalesced into ranges.
     pub fn send_ok(&mut self, session: SessionHandle, request: RequestId) {
-        let _ = (session, request);
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        if state.outbox().push_ok(request) {
+            self.make_ready(session);
+        } else {
+            self.counters.frames_refused += 1;
+        }
     }
 
-    /// Whether a PUSH would arrive, as far as one can know: path proven, heard recently.
+    /// Whether a PUSH would arrive, as far as one can know: heard at all and recently, path proven.
     #[must_use]
     pub fn can_push(&self, now: Now, session: SessionHandle) -> bool {
-        let _ = (now, session);
-        false
+        self.sessions.get(session).is_some_and(|state| {
+            state.is_confirmed && state.path.is_none() && now.mono_us < state.last_heard_us + self.config.unreachable_us
+        })
     }
 
     /// Registered sessions live longer than anonymous ones.
     pub fn set_registered(&mut self, session: SessionHandle, registered: bool) {
-        let _ = (session, registered);
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        state.is_registered = registered;
+        self.schedule_end(session);
     }
 
     /// The handshake hash of a session.
     #[must_use]
     pub fn binding(&self, session: SessionHandle) -> Option<&[u8; 32]> {
-        let _ = session;
-        None
+        self.sessions.get(session).map(|state| &state.binding)
     }
 
     /// Where the client was last proven to be.
     #[must_use]
     pub fn remote(&self, session: SessionHandle) -> Option<SocketAddr> {
-        let _ = session;
-        None
+        self.sessions.get(session).map(|state| state.remote.get())
     }
 
     /// When the last authentic packet came (µs).
     #[must_use]
     pub fn last_heard_us(&self, session: SessionHandle) -> Option<u64> {
-        let _ = session;
-        None
+        self.sessions.get(session).map(|state| state.last_heard_us)
     }
 
     /// When the session was made (µs).
     #[must_use]
     pub fn opened_us(&self, session: SessionHandle) -> Option<u64> {
-        let _ = session;
-        None
+        self.sessions.get(session).map(|state| state.opened_us)
+    }
+
+    /// Bytes of frames that wait to be sent in a session.
+    #[must_use]
+    pub fn outbox_bytes(&self, session: SessionHandle) -> usize {
+        self.sessions.get(session).map_or(0, Session::outbox_bytes)
     }
 
     /// How many sessions live.
     #[must_use]
     pub fn session_count(&self) -> usize {
-        0
+        self.sessions.len()
     }
 
     /// Forgets a session without a word and without an event.
     pub fn close(&mut self, session: SessionHandle) {
-        let _ = session;
+        let Some(state) = self.sessions.remove(session) else { return };
+        self.timers.remove(&(state.end_us, session, Timer::End));
+        if let Some(path) = &state.path {
+            self.timers.remove(&(path.next_us, session, Timer::Path));
+        }
+        self.prefixes.ended(state.prefix, !state.is_confirmed);
     }
 
     /// Sends CLOSE, then forgets the session, without an event.
     pub fn close_with_notice(&mut self, session: SessionHandle) {
-        let _ = session;
+        let mut datagram = vec![];
+        if let Some(state) = self.sessions.get_mut(session).filter(|state| state.next_number < NUMBER_LIMIT) {
+            let mut frames = vec![];
+            Frame::Close.encode(&mut frames);
+            let size = crate::bucket::draw_train(frames.len(), &mut self.rng);
+            state.seal_packet(&self.veil, &frames, size, &mut datagram);
+            self.answers.push_back((state.remote.get(), datagram));
+        }
+        self.close(session);
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        let _ = now;
-    }
-
-    /// Clears `out`, puts a datagram (or a train of equal ones) into it and says where it goes.
-    pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
-        let _ = (now, out);
-        None
+        while let Some(&(at, session, timer)) = self.timers.first().filter(|(at, ..)| *at <= now.mono_us) {
+            self.timers.remove(&(at, session, timer));
+            match timer {
+                Timer::End => self.check_end(now, session),
+                Timer::Path => self.retry_path(now, session),
+            }
+        }
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<PeerLinkEvent> {
-        None
+        self.events.pop_front()
     }
 
     /// When [`Self::handle_timeout`] wants to be called (µs).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        None
+        self.timers.first().map(|(at, ..)| *at)
     }
 
     /// Totals since start.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn receive<'d>(&mut self, now: Now, remote: SocketAddr, datagram: &'d mut [u8]) -> Result<Received<'d>, Drop> {
+        self.last = None;
+        let length = datagram.len();
+        match self.veil.unveil(Params::TO_PEER, datagram)? {
+            Unveiled::Handshake(packet) => {
+                self.handle_hello(now, remote, packet)?;
+                Ok(Received::Handled)
+            }
+            Unveiled::Sealed { tag, header, ciphertext } => {
+                let session = self.find_session(now, remote, length, &header)?;
+                let plaintext = self.open(now, session, remote, (&tag, &header), ciphertext)?;
+                self.last = Some((session, remote));
+                Ok(Received::Frames { session, plaintext })
+            }
+        }
+    }
+
+    fn find_session(
+        &mut self,
+        now: Now,
+        remote: SocketAddr,
+        length: usize,
+        header: &[u8; HEADER_LEN],
+    ) -> Result<SessionHandle, Drop> {
+        let id = Header::decode(Params::TO_PEER, header).receiver;
+        if let Some(session) = self.sessions.find(id) {
+            return Ok(session);
+        }
+        if !self.resets.is_ours(id) {
+            return Err(Drop::OtherShard);
+        }
+        self.answer_with_reset(now, remote, length, id);
+        Err(Drop::UnknownSession)
+    }
+
+    /// Decrypts; only then anything about the session changes.
+    fn open<'d>(
+        &mut self,
+        now: Now,
+        session: SessionHandle,
+        from: SocketAddr,
+        (tag, header): (&[u8; 16], &[u8; HEADER_LEN]),
+        ciphertext: &'d mut [u8],
+    ) -> Result<&'d [u8], Drop> {
+        let length = ciphertext.len() + pirushka_wire::limits::SEALED_OVERHEAD;
+        let state = self.sessions.get_mut(session).ok_or(Drop::UnknownSession)?;
+        let number = Header::decode(Params::TO_PEER, header).number;
+        if number >= NUMBER_LIMIT || !state.window.is_fresh(number) {
+            return Err(Drop::Replayed);
+        }
+        let plaintext = state.open.open(header, tag, ciphertext)?;
+        let is_newest = number > state.window.highest();
+        state.window.mark(number);
+        let was_unreachable = now.mono_us >= state.last_heard_us + self.config.unreachable_us;
+        state.last_heard_us = now.mono_us;
+        if !state.is_confirmed {
+            state.confirm(now);
+            self.prefixes.finished(state.prefix);
+        }
+        if was_unreachable && state.is_registered {
+            self.events.push_back(PeerLinkEvent::Reachable { session });
+        }
+        self.note_source(now, session, from, length, is_newest);
+        Ok(plaintext)
+    }
+
+    fn make_ready(&mut self, session: SessionHandle) {
+        if let Some(state) = self.sessions.get_mut(session).filter(|state| !state.is_ready) {
+            state.is_ready = true;
+            self.ready.push_back(session);
+        }
+    }
+
+    /// When the session ends if nothing more is heard.
+    fn end_of(&self, state: &Session) -> u64 {
+        let idle_us = match (state.is_confirmed, state.is_registered) {
+            (false, _) => handshake::UNFINISHED_US,
+            (true, false) => self.config.anonymous_idle_us,
+            (true, true) => self.config.registered_idle_us,
+        };
+        (state.last_heard_us + idle_us).min(state.opened_us + self.config.session_max_us)
+    }
+
+    fn schedule_end(&mut self, session: SessionHandle) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let end_us = self.end_of(state);
+        self.timers.remove(&(state.end_us, session, Timer::End));
+        self.timers.insert((end_us, session, Timer::End));
+        if let Some(state) = self.sessions.get_mut(session) {
+            state.end_us = end_us;
+        }
+    }
+
+    fn check_end(&mut self, now: Now, session: SessionHandle) {
+        let Some(state) = self.sessions.get(session) else { return };
+        if self.end_of(state) > now.mono_us {
+            return self.schedule_end(session);
+        }
+        let reason = if !state.is_confirmed {
+            CloseReason::Unfinished
+        } else if now.mono_us >= state.opened_us + self.config.session_max_us {
+            CloseReason::Expired
+        } else {
+            CloseReason::Idle
+        };
+        self.close(session);
+        self.events.push_back(PeerLinkEvent::Closed { session, reason });
     }
 }

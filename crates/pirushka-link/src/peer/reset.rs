@@ -1,0 +1,98 @@
+//! RESET: "I do not know this session, I was restarted".
+//!
+//! `session id[8] | token[16]`, the token being a keyed hash of the id under the static key, told to the client in
+//! HELLO_ACK. So that nobody can use it to collect tokens of live sessions or to make two machines talk for ever, it is
+//! sent only
+//! - by the node and shard that the id names, for ids not older than 24 h (the id carries its hour);
+//! - for datagrams of at least 128 bytes, being shorter than that itself;
+//! - so many times per second, and never for an id that is live.
+
+use std::net::SocketAddr;
+
+use pirushka_wire::root::kind;
+use pirushka_wire::{Now, Params, Root, SessionId, Signature};
+use rand_core::Rng as _;
+
+use super::limits::Bucket;
+use super::{PeerLink, PeerLinkConfig};
+use crate::keys::PeerKey;
+use crate::mac1::truncate;
+
+/// A datagram shorter than this is not answered.
+const TRIGGER_MIN: usize = 128;
+/// Root 12, session id 8, token 16; junk up to below [`TRIGGER_MIN`].
+const RESET_LEN: usize = 36;
+const PADDING_MAX: usize = 64;
+const AGE_MAX_H: u8 = 24;
+
+const _: () = assert!(RESET_LEN + PADDING_MAX + crate::veil::SALT_LEN < TRIGGER_MIN);
+
+/// Tokens and the rate at which they are given away.
+#[derive(Debug)]
+pub(crate) struct Resets {
+    key: ResetKey,
+    node: u8,
+    shard: u8,
+    rate: u32,
+    bucket: Bucket,
+}
+
+struct ResetKey([u8; 32]);
+
+impl std::fmt::Debug for ResetKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ResetKey(..)")
+    }
+}
+
+impl Resets {
+    pub(crate) fn new(config: &PeerLinkConfig, key: &PeerKey) -> Self {
+        Self {
+            key: ResetKey(key.derive("pirushka 2026 reset")),
+            node: config.node,
+            shard: config.shard,
+            rate: config.resets_per_s,
+            bucket: Bucket::full(config.resets_per_s),
+        }
+    }
+
+    /// The token of a session.
+    pub(crate) fn token(&self, id: SessionId) -> [u8; 16] {
+        truncate(blake3::keyed_hash(&self.key.0, &id.0))
+    }
+
+    /// Whether the id names this node and shard.
+    pub(crate) fn is_ours(&self, id: SessionId) -> bool {
+        id.0[..2] == [self.node, self.shard]
+    }
+}
+
+impl PeerLink {
+    /// A sealed packet came for a session that is not known.
+    pub(super) fn answer_with_reset(&mut self, now: Now, remote: SocketAddr, length: usize, id: SessionId) {
+        let age_h = hour(now).wrapping_sub(id.0[2]);
+        if length < TRIGGER_MIN || age_h >= AGE_MAX_H {
+            return;
+        }
+        let rate = self.resets.rate;
+        if !self.resets.bucket.take(now.mono_us, rate, rate) {
+            self.counters.resets_withheld += 1;
+            return;
+        }
+        let mut payload = id.0.to_vec();
+        payload.extend(self.resets.token(id));
+        payload.resize(payload.len() + self.rng.next_u32() as usize % (PADDING_MAX + 1), 0);
+        let mut packet = vec![];
+        let signature = Signature::Absent;
+        Root { params: Params::FROM_PEER, kind: kind::RESET, signature, timestamp: 0, payload: &payload }
+            .encode(&mut packet);
+        if self.answer(remote, &packet).is_ok() {
+            self.counters.resets += 1;
+        }
+    }
+}
+
+/// The hour that a session id carries.
+pub(super) fn hour(now: Now) -> u8 {
+    (now.wall_s() / 3600) as u8
+}
