@@ -37,20 +37,27 @@ pub enum Table {
     /// What has no end-to-end receipt yet.
     Outbox = 5,
     /// Conversations; key = message id (u64 big-endian), value = [`Message::from_row`]. Not needed to load a client.
+    /// A row is written once; what changes later comes as [`Table::MessageState`] and [`Table::SeenUpTo`].
     Message = 6,
-    /// Content ids already taken in: `contact u32 | content id[16]`.
-    Seen = 7,
     /// Invites.
-    Invite = 8,
-    /// Parts of long messages, and messages that cannot be read yet.
-    Pending = 9,
+    Invite = 7,
+    /// Messages that cannot be read yet: they wait for a commit.
+    Pending = 8,
+    /// Parts of long messages that are not complete.
+    Part = 9,
     /// What outlives a contact: block list, counts of six-digit runs, by fingerprint.
     Memory = 10,
+    /// How far a message has come: key = message id, value = [`MessageState::from_row`]. The shell updates the state of
+    /// the message's row. Not needed to load a client.
+    MessageState = 11,
+    /// Key = contact id (u32 big-endian), value = message id (u64 big-endian): the person has seen the contact's
+    /// messages up to that one. The shell updates their rows. Not needed to load a client.
+    SeenUpTo = 12,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Profile,
         Self::Contact,
         Self::Session,
@@ -58,11 +65,19 @@ impl Table {
         Self::Queue,
         Self::Outbox,
         Self::Message,
-        Self::Seen,
         Self::Invite,
         Self::Pending,
+        Self::Part,
         Self::Memory,
+        Self::MessageState,
+        Self::SeenUpTo,
     ];
+
+    /// Whether [`crate::Client::load`] wants the rows of this table.
+    #[must_use]
+    pub fn is_loaded(self) -> bool {
+        !matches!(self, Self::Message | Self::MessageState | Self::SeenUpTo)
+    }
 }
 
 /// One change of one row.
@@ -158,6 +173,8 @@ pub enum Warning {
 pub enum AddingTrouble {
     /// The host name has no address.
     NoAddress,
+    /// The address has no key, and the host does not publish one: ask for the full address.
+    NoKey,
     /// No answer from the contact's peer.
     PeerUnavailable,
     /// The peer does not know the person (now).
@@ -212,6 +229,16 @@ pub enum MessageState {
     /// Not mine: it came in.
     #[n(5)]
     Received,
+}
+
+impl MessageState {
+    /// Reads a row of [`Table::MessageState`].
+    ///
+    /// # Errors
+    /// The value is damaged.
+    pub fn from_row(value: &[u8]) -> Result<Self, DamagedRow> {
+        minicbor::decode(value).map_err(|_| DamagedRow(Table::MessageState))
+    }
 }
 
 /// Why a message was given up.

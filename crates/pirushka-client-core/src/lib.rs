@@ -1,3 +1,57 @@
-//! The client as a pure machine (being written).
+//! The client as a pure machine: home peers, outbox, inbox, contacts, the six digits. Bytes and time in; packets, rows,
+//! events and the next deadline out. No socket, no clock, no file.
+//!
+//! The problem: a text must reach a person whose peer keeps nothing but RAM, through restarts of every process between
+//! the two disks, and be shown there once and in order. So the sender's disk is the only store until the recipient's
+//! client has said, end to end, that it has the text; and whatever changes here is a row that is committed *before* the
+//! packets that follow from it leave. [`Client`] tells how to drive it.
+//!
+//! | file | the operation |
+//! |---|---|
+//! | `client` | dispatch: inputs in, outputs out |
+//! | `home` | my registered session: bundle, queues, invites, pushes |
+//! | `route`, `dial` | the anonymous session with a contact's peer; reaching any peer |
+//! | `send`, `outbox` | compose, seal, offer, offer again |
+//! | `receive`, `contents` | envelope, parts, MLS message, content |
+//! | `display`, `receipts` | order and gaps; what came and what was seen |
+//! | `hello`, `intro` | first contact, both sides |
+//! | `verify` | the six digits |
+//! | `probe` | how long the client may be silent |
+//! | `commands`, `getters` | verbs and questions |
+//! | `load`, `rows`, `profile`, `contact`, `queue`, `invite`, `memory` | what is on disk |
+
+#![forbid(unsafe_code)]
+
 pub mod api;
+mod client;
+mod commands;
+mod config;
+mod contact;
+mod contents;
+mod dial;
+mod display;
+mod getters;
+mod hello;
+mod home;
+mod intro;
+mod invite;
+pub mod limits;
+mod load;
+mod memory;
+mod outbox;
+mod probe;
+mod profile;
+mod queue;
+mod receipts;
+mod receive;
+mod route;
+mod rows;
+mod send;
+mod timers;
+mod verify;
+
 pub use api::*;
+pub use client::Client;
+pub use config::ClientConfig;
+pub use load::LoadError;
+pub use pirushka_link as link;

@@ -5,7 +5,7 @@
 //! ```
 //! - `id` is random and stays the same when a content is encrypted again: contents are deduplicated by (contact, id).
 //! - `seq` counts one side's contents of a conversation from 1; the recipient shows gaps, and receipts name it.
-//!   0 stands in contents that are not receipted themselves: receipts alone, `please-commit`.
+//!   0 stands in contents that are not receipted themselves: receipts alone, `offer-again`.
 //! - Receipts are cumulative and ride on everything. A field or a kind that this version does not know is no fault: a
 //!   field is skipped, a kind is kept whole as [`Body::Unknown`] and shown as "needs a newer version".
 //! - Numbers are never reused, neither of kinds nor of fields.

@@ -17,6 +17,7 @@ pub mod kind {
     pub const SAS: u16 = 5;
     pub const PLEASE_COMMIT: u16 = 6;
     pub const PROFILE: u16 = 7;
+    pub const OFFER_AGAIN: u16 = 8;
 }
 
 /// What a content says.
@@ -34,6 +35,8 @@ pub enum Body {
     Card(Vec<u8>),
     /// A step of the six digits.
     Sas(SasStep),
+    /// My peer was restarted and has lost what it held: offer again what I did not confirm. Never receipted itself.
+    OfferAgain,
     /// It is your turn to make new keys, and they are due.
     PleaseCommit,
     /// How I call myself now.
@@ -155,6 +158,7 @@ impl Body {
             Self::Sas(_) => kind::SAS,
             Self::PleaseCommit => kind::PLEASE_COMMIT,
             Self::Profile(_) => kind::PROFILE,
+            Self::OfferAgain => kind::OFFER_AGAIN,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -162,12 +166,12 @@ impl Body {
     /// Whether the recipient owes a receipt for it.
     #[must_use]
     pub fn is_receipted(&self) -> bool {
-        !matches!(self, Self::Receipt | Self::PleaseCommit)
+        !matches!(self, Self::Receipt | Self::OfferAgain)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let cbor = match self {
-            Self::Receipt | Self::PleaseCommit => Ok(vec![]),
+            Self::Receipt | Self::OfferAgain | Self::PleaseCommit => Ok(vec![]),
             Self::Text(text) => minicbor::to_vec(text),
             Self::Hello(hello) => minicbor::to_vec(hello),
             Self::Grant(grant) => minicbor::to_vec(grant),
@@ -189,6 +193,7 @@ impl Body {
             kind::CARD => Self::Card(codec::exact::<Card>(raw)?.card),
             kind::SAS => Self::Sas(codec::exact::<Sas>(raw)?.step),
             kind::PLEASE_COMMIT => Self::PleaseCommit,
+            kind::OFFER_AGAIN => Self::OfferAgain,
             kind::PROFILE => Self::Profile(codec::exact(raw)?),
             kind => Self::Unknown { kind, raw: raw.to_vec() },
         })
@@ -204,7 +209,12 @@ impl Body {
             }
             Self::Card(card) => too_long("card", card.len(), CARD_MAX),
             Self::Profile(profile) => too_long("name", profile.name.len(), NAME_MAX),
-            Self::Receipt | Self::Grant(_) | Self::Sas(_) | Self::PleaseCommit | Self::Unknown { .. } => Ok(()),
+            Self::Receipt
+            | Self::OfferAgain
+            | Self::Grant(_)
+            | Self::Sas(_)
+            | Self::PleaseCommit
+            | Self::Unknown { .. } => Ok(()),
         }
     }
 }

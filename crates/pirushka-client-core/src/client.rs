@@ -1,0 +1,280 @@
+//! The client as one machine: it dispatches inputs to the operations and collects their outputs, nothing more.
+//!
+//! # Driving it
+//! 1. Feed one input or several: a datagram, a timeout, an answer of the DNS, a command.
+//! 2. [`Client::take_writes`]; commit them in ONE transaction; [`Client::committed`]. If the transaction fails, drop the
+//!    client and [`Client::load`] it again: memory never runs ahead of the disk in a way that anybody else sees, because
+//!    packets and events wait for the commit.
+//! 3. Drain [`Client::poll_event`] and [`Client::poll_transmit`].
+//! 4. Sleep until [`Client::poll_timeout`] or the next input.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use pirushka_e2e::packages::KeyPackages;
+use pirushka_identity::Identity;
+use pirushka_link::{ClientLink, ClientLinkConfig};
+use pirushka_wire::{Fingerprint, Now, PeerId, QueueId};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::api::{ContactId, Event, QueryId, SocketId, Transmit, Write};
+use crate::config::ClientConfig;
+use crate::contact::Contact;
+use crate::dial::Asker;
+use crate::home::Home;
+use crate::intro::Intros;
+use crate::invite::InviteRow;
+use crate::probe::KeepaliveProbe;
+use crate::profile::ProfileRow;
+use crate::queue::QueueRow;
+use crate::rows::WriteSet;
+use crate::timers::{Timer, Timers};
+
+/// Whose a socket or a question is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Home(usize),
+    Route(ContactId),
+    /// The key of a contact's peer.
+    Key(ContactId),
+    Probe,
+}
+
+/// A person's client. See the module's text for how to drive it.
+pub struct Client {
+    pub(crate) config: ClientConfig,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) identity: Identity,
+    pub(crate) profile: ProfileRow,
+    pub(crate) writes: WriteSet,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) timers: Timers,
+    pub(crate) contacts: BTreeMap<ContactId, Contact>,
+    pub(crate) by_fingerprint: BTreeMap<Fingerprint, ContactId>,
+    pub(crate) homes: Vec<Home>,
+    pub(crate) queues: BTreeMap<QueueId, QueueRow>,
+    pub(crate) invites: BTreeMap<u32, InviteRow>,
+    pub(crate) packages: KeyPackages,
+    pub(crate) memory: BTreeMap<Fingerprint, crate::memory::MemoryRow>,
+    pub(crate) intros: Intros,
+    pub(crate) probe: KeepaliveProbe,
+    /// Contacts to look at before the next output.
+    pub(crate) dirty: BTreeSet<ContactId>,
+    /// Links that still have to say CLOSE.
+    pub(crate) parting: Vec<(SocketId, ClientLink)>,
+    pub(crate) next_query: u32,
+    pub(crate) queries: BTreeMap<QueryId, Owner>,
+    pub(crate) sockets: BTreeMap<SocketId, Owner>,
+    pub(crate) next_socket: u32,
+    pub(crate) started: bool,
+    /// What came in that could not be used, by reason.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+}
+
+impl Client {
+    /// Begins to talk: registers at the home peer, and offers what waits in the outbox.
+    pub fn start(&mut self, now: Now) {
+        self.started = true;
+        for index in 0..self.homes.len() {
+            self.wake_home(now, index);
+        }
+        self.dirty.extend(self.contacts.keys());
+        self.turn(now);
+    }
+
+    /// A datagram came in at a socket.
+    pub fn handle_datagram(&mut self, now: Now, socket: SocketId, remote: SocketAddr, datagram: &mut [u8]) {
+        let Some(&owner) = self.sockets.get(&socket) else { return };
+        if let Some(link) = self.link(owner) {
+            // A packet that the link refuses is counted there and changes nothing here.
+            let _ = link.handle_datagram(now, remote, datagram);
+        }
+        self.drain_link(now, owner);
+        self.turn(now);
+    }
+
+    /// The moment that [`Client::poll_timeout`] named has come, or any other.
+    pub fn handle_timeout(&mut self, now: Now) {
+        for owner in self.sockets.values().copied().collect::<Vec<_>>() {
+            if let Some(link) = self.link(owner)
+                && link.poll_timeout().is_some_and(|at| at <= now.mono_us)
+            {
+                link.handle_timeout(now);
+                self.drain_link(now, owner);
+            }
+        }
+        while let Some(timer) = self.timers.pop_due(now.mono_us) {
+            match timer {
+                Timer::Contact(contact) => drop(self.dirty.insert(contact)),
+                Timer::Gap(contact) => self.show_gap(now, contact),
+                Timer::Home(index) => self.home_timer(now, index),
+                Timer::Probe => self.probe_timer(now),
+            }
+        }
+        self.turn(now);
+    }
+
+    /// The answer to [`Event::Resolve`]; empty when the name has no address.
+    pub fn handle_resolved(&mut self, now: Now, query: QueryId, addresses: Vec<SocketAddr>) {
+        match self.queries.remove(&query) {
+            Some(Owner::Home(index)) => self.home_resolved(now, index, addresses),
+            Some(Owner::Route(contact)) => self.route_resolved(now, contact, addresses),
+            Some(Owner::Key(_) | Owner::Probe) | None => {}
+        }
+        self.turn(now);
+    }
+
+    /// The answer to [`Event::ResolveKey`].
+    pub fn handle_peer_key(&mut self, now: Now, query: QueryId, key: Option<PeerId>) {
+        if let Some(Owner::Key(contact)) = self.queries.remove(&query) {
+            self.peer_key_found(now, contact, key);
+        }
+        self.turn(now);
+    }
+
+    /// The machine's network has changed: say something at once, so that peers learn the new path.
+    pub fn network_changed(&mut self, now: Now) {
+        for index in 0..self.homes.len() {
+            self.homes[index].dial.link.path_changed(now);
+            self.wake_home_now(now, index);
+        }
+        self.probe.forget();
+        self.turn(now);
+    }
+
+    /// The changes since the last call. Commit them all, or none.
+    pub fn take_writes(&mut self) -> Vec<Write> {
+        self.writes.take()
+    }
+
+    /// What [`Client::take_writes`] gave is on disk.
+    pub fn committed(&mut self) {
+        self.writes.committed();
+    }
+
+    /// Something to do or to show. Nothing while writes are open.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if self.writes.is_pending() { None } else { self.events.pop_front() }
+    }
+
+    /// One datagram, written to `out` (cleared first). Nothing while writes are open.
+    pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
+        if self.writes.is_pending() || !self.started {
+            return None;
+        }
+        if let Some(farewell) = self.say_farewell(now, out) {
+            return Some(farewell);
+        }
+        let owners = self.sockets.iter().map(|(&socket, &owner)| (socket, owner)).collect::<Vec<_>>();
+        owners.into_iter().find_map(|(socket, owner)| {
+            out.clear();
+            let to = self.link(owner)?.poll_transmit(now, out)?;
+            Some(Transmit { socket, to })
+        })
+    }
+
+    fn say_farewell(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
+        while let Some((socket, link)) = self.parting.last_mut() {
+            let socket = *socket;
+            out.clear();
+            if let Some(to) = link.poll_transmit(now, out) {
+                return Some(Transmit { socket, to });
+            }
+            self.parting.pop();
+            self.events.push_back(Event::CloseSocket { socket });
+        }
+        None
+    }
+
+    /// When [`Client::handle_timeout`] should be called, in monotonic microseconds.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        let homes = self.homes.iter().map(|home| &home.dial.link);
+        let routes = self.contacts.values().filter_map(|c| c.route.as_ref()).map(|route| &route.dial.link);
+        let links = homes.chain(routes).chain(self.probe.link()).filter_map(ClientLink::poll_timeout);
+        links.chain(self.timers.next()).min()
+    }
+
+    /// How often something that came in could not be used, by reason.
+    #[must_use]
+    pub fn refused(&self) -> &BTreeMap<&'static str, u64> {
+        &self.refused
+    }
+
+    pub(crate) fn count(&mut self, reason: &'static str) {
+        *self.refused.entry(reason).or_default() += 1;
+    }
+
+    /// Looks at every contact that something happened to.
+    pub(crate) fn turn(&mut self, now: Now) {
+        if !self.started {
+            return;
+        }
+        while let Some(contact) = self.dirty.pop_first() {
+            self.drive_contact(now, contact);
+        }
+    }
+
+    pub(crate) fn link(&mut self, owner: Owner) -> Option<&mut ClientLink> {
+        match owner {
+            Owner::Home(index) => self.homes.get_mut(index).map(|home| &mut home.dial.link),
+            Owner::Route(contact) => self.contacts.get_mut(&contact)?.route.as_mut().map(|route| &mut route.dial.link),
+            Owner::Probe => self.probe.link_mut(),
+            Owner::Key(_) => None,
+        }
+    }
+
+    /// Hands every event of one link to its operation.
+    pub(crate) fn drain_link(&mut self, now: Now, owner: Owner) {
+        while let Some(event) = self.link(owner).and_then(ClientLink::poll_event) {
+            match owner {
+                Owner::Home(index) => self.home_event(now, index, event),
+                Owner::Route(contact) => self.route_event(now, contact, event),
+                Owner::Probe => self.probe_event(now, event),
+                Owner::Key(_) => {}
+            }
+        }
+    }
+
+    /// A new link behind a socket of its own.
+    pub(crate) fn new_link(&mut self, owner: Owner, peer: PeerId) -> (SocketId, ClientLink) {
+        let socket = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.sockets.insert(socket, owner);
+        let config = ClientLinkConfig { veil: self.config.veil, ..ClientLinkConfig::default() };
+        (socket, ClientLink::new(config, peer, self.seed()))
+    }
+
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
+        self.random()
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut out = [0; N];
+        self.rng.fill_bytes(&mut out);
+        out
+    }
+
+    /// Calls `f` with what a [`crate::dial::Dial`] needs to ask, and remembers whose question it was.
+    pub(crate) fn asking<T>(
+        &mut self,
+        owner: Owner,
+        f: impl FnOnce(&mut Self, &mut Asker<'_>) -> (T, Option<QueryId>),
+    ) -> T {
+        let mut events = std::mem::take(&mut self.events);
+        let mut next_query = self.next_query;
+        let (value, query) = f(self, &mut Asker { events: &mut events, next_query: &mut next_query });
+        events.append(&mut self.events);
+        self.events = events;
+        self.next_query = next_query;
+        if let Some(query) = query {
+            self.queries.insert(query, owner);
+        }
+        value
+    }
+}
+
+pub(crate) fn rng_from(seed: [u8; 32]) -> ChaCha20Rng {
+    ChaCha20Rng::from_seed(seed)
+}

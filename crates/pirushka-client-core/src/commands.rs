@@ -1,0 +1,393 @@
+//! The verbs: what a person asks of its client. Each is done when its rows are committed; what follows on the network
+//! follows by itself.
+
+use pirushka_e2e::content::{Body, Profile, QueueGrant, Text, TicketData};
+use pirushka_wire::{Address, Fingerprint, Now, PeerAddress, QueueSecret};
+
+use crate::api::{
+    ContactId, ContactState, Event, Failure, Message, MessageBody, MessageId, MessageState, Misuse, Table,
+};
+use crate::client::{Client, Owner};
+use crate::contact::Contact;
+use crate::invite::InviteRow;
+use crate::limits::{NAME_MAX, TEXT_MAX};
+use crate::outbox::ItemKind;
+use crate::rows::encode;
+
+impl Client {
+    /// Chooses the peer that serves me. Contacts learn it from a new CARD and new grants.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn set_home(&mut self, now: Now, peer: PeerAddress) -> Result<(), Misuse> {
+        if self.profile.home_addresses().first() == Some(&peer) {
+            return Ok(());
+        }
+        self.drop_homes(now);
+        self.profile.homes = vec![peer.to_string()];
+        self.profile.last_boot = None;
+        self.profile.save(&mut self.writes);
+        self.add_home(peer);
+        for row in self.queues.values_mut() {
+            row.ticket = None;
+            row.ticket_given = 0;
+            row.save(&mut self.writes);
+        }
+        self.tell_new_home(now);
+        if self.started {
+            self.wake_home(now, 0);
+        }
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Changes how I call myself; contacts are told.
+    ///
+    /// # Errors
+    /// [`Misuse::BadName`].
+    pub fn rename_me(&mut self, now: Now, name: &str) -> Result<(), Misuse> {
+        self.profile.name = checked_name(name)?;
+        self.profile.save(&mut self.writes);
+        for id in self.active_contacts() {
+            let profile = Profile { name: self.profile.name.clone() };
+            self.enqueue(now, id, ItemKind::Content, Some(Body::Profile(profile)), None);
+        }
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Makes an invite for `uses` people, good for `expiry_s` seconds. With `ask`, each of them must be accepted by hand.
+    ///
+    /// # Errors
+    /// [`Misuse::NoHome`].
+    pub fn new_invite(&mut self, now: Now, label: &str, uses: u16, expiry_s: u64, ask: bool) -> Result<u32, Misuse> {
+        if self.homes.is_empty() {
+            return Err(Misuse::NoHome);
+        }
+        let id = self.profile.take_invite();
+        self.profile.save(&mut self.writes);
+        let label = crate::contents::cleaned(label);
+        let expiry_s = now.wall_s().saturating_add(expiry_s);
+        let invite = InviteRow { id, token: self.random(), label, expiry_s, uses_left: uses, ask };
+        invite.save(&mut self.writes);
+        self.invites.insert(id, invite);
+        self.announce_invite(now, id);
+        self.turn(now);
+        Ok(id)
+    }
+
+    /// Takes an invite back. While the peer is down this holds all the same: the next registration's list is complete.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchInvite`].
+    pub fn revoke_invite(&mut self, now: Now, id: u32) -> Result<(), Misuse> {
+        let invite = self.invites.remove(&id).ok_or(Misuse::NoSuchInvite)?;
+        invite.delete(&mut self.writes);
+        self.withdraw_invite(now, invite.token_hash());
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Introduces myself to the person at this address.
+    ///
+    /// # Errors
+    /// [`Misuse::NoHome`], [`Misuse::OwnAddress`], [`Misuse::AlreadyContact`], [`Misuse::Blocked`], a bad or taken name.
+    pub fn add_contact(&mut self, now: Now, address: &Address, name: Option<&str>) -> Result<ContactId, Misuse> {
+        if self.homes.is_empty() {
+            return Err(Misuse::NoHome);
+        }
+        if address.fingerprint == self.identity.fingerprint() {
+            return Err(Misuse::OwnAddress);
+        }
+        if let Some(contact) = self.by_fingerprint.get(&address.fingerprint).and_then(|id| self.contacts.get(id)) {
+            let name = contact.row.name.clone();
+            return Err(match contact.row.state {
+                ContactState::Blocked => Misuse::Blocked(name),
+                ContactState::Adding | ContactState::Request | ContactState::Active => Misuse::AlreadyContact(name),
+            });
+        }
+        let name = match name {
+            Some(name) => self.unused_name(name, None)?,
+            None => self.free_name("contact"),
+        };
+        let id = self.profile.take_contact();
+        self.profile.save(&mut self.writes);
+        let mut contact = Contact::new(id, name, address.fingerprint, ContactState::Adding, now.wall_ms);
+        contact.row.peer = address.peer().map(|peer| peer.to_string());
+        contact.row.token = address.token.map(|token| token.0);
+        contact.changed = true;
+        if address.peer_id.is_none() {
+            contact.row.keyless = Some((address.host.as_str().to_owned(), address.port));
+        }
+        self.contacts.insert(id, contact);
+        self.by_fingerprint.insert(address.fingerprint, id);
+        self.remember(address.fingerprint, |memory| memory.blocked = false);
+        self.greet(now, id, ItemKind::Intro);
+        self.ask_peer_key(id);
+        self.events.push_back(Event::Contact(id));
+        self.save_contact(id);
+        self.turn(now);
+        Ok(id)
+    }
+
+    /// Lets a request in.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`], [`Misuse::NotARequest`].
+    pub fn accept(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
+        let contact = self.request(id)?;
+        contact.row.state = ContactState::Active;
+        contact.changed = true;
+        self.events.push_back(Event::Contact(id));
+        self.owe_receipt(now, id);
+        self.answer_hello(now, id);
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Turns a request away; it is not told.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`], [`Misuse::NotARequest`].
+    pub fn refuse(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
+        self.request(id)?;
+        self.remove(now, id)
+    }
+
+    /// Changes how I call a contact.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`], [`Misuse::BadName`], [`Misuse::NameTaken`].
+    pub fn rename(&mut self, now: Now, id: ContactId, name: &str) -> Result<(), Misuse> {
+        let name = self.unused_name(name, Some(id))?;
+        let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
+        contact.row.name = name;
+        contact.changed = true;
+        self.events.push_back(Event::Contact(id));
+        self.save_contact(id);
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Takes nothing more from a contact: its queue is closed, and stays closed whatever becomes of the peer.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`].
+    pub fn block(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
+        let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
+        contact.row.state = ContactState::Blocked;
+        contact.changed = true;
+        let fingerprint = contact.fingerprint();
+        self.remember(fingerprint, |memory| memory.blocked = true);
+        self.close_queue(now, id);
+        self.fail_outbox(id);
+        self.events.push_back(Event::Contact(id));
+        self.save_contact(id);
+        self.dirty.insert(id);
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Takes messages again: the contact gets a new queue.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`].
+    pub fn unblock(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
+        let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
+        if contact.row.state != ContactState::Blocked {
+            return Ok(());
+        }
+        contact.row.state = ContactState::Active;
+        contact.row.greeted = false;
+        contact.changed = true;
+        let fingerprint = contact.fingerprint();
+        self.remember(fingerprint, |memory| memory.blocked = false);
+        self.events.push_back(Event::Contact(id));
+        self.answer_hello(now, id);
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Forgets a contact and what waits for it. Its conversation is the shell's to delete, on [`Event::Contact`].
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`].
+    pub fn remove(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
+        if !self.contacts.contains_key(&id) {
+            return Err(Misuse::NoSuchContact);
+        }
+        self.close_queue(now, id);
+        self.close_route(now, id);
+        if let Some(mut contact) = self.contacts.remove(&id) {
+            self.by_fingerprint.remove(&contact.fingerprint());
+            contact.delete(&mut self.writes);
+        }
+        self.timers.clear(crate::timers::Timer::Contact(id));
+        self.timers.clear(crate::timers::Timer::Gap(id));
+        self.dirty.remove(&id);
+        self.events.push_back(Event::Contact(id));
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Writes to a contact. The text is safe when the rows are committed, whatever happens then.
+    ///
+    /// # Errors
+    /// The text is empty or longer than 64 KiB, there is no such contact, it is blocked or not accepted.
+    pub fn send_text(&mut self, now: Now, id: ContactId, text: &str) -> Result<MessageId, Misuse> {
+        if text.is_empty() {
+            return Err(Misuse::EmptyText);
+        }
+        if text.len() > TEXT_MAX {
+            return Err(Misuse::TextTooLong(text.len()));
+        }
+        let contact = self.contacts.get(&id).ok_or(Misuse::NoSuchContact)?;
+        match contact.row.state {
+            ContactState::Blocked => return Err(Misuse::Blocked(contact.row.name.clone())),
+            ContactState::Request => return Err(Misuse::NotAccepted(contact.row.name.clone())),
+            ContactState::Adding | ContactState::Active => {}
+        }
+        let message = self.profile.take_messages(1);
+        let body = Body::Text(Text { text: text.to_owned(), reply_to: None });
+        let (seq, content) =
+            self.enqueue(now, id, ItemKind::Content, Some(body), Some(message)).ok_or(Misuse::NoSuchContact)?;
+        let row = Message {
+            id: message,
+            contact: id,
+            outgoing: true,
+            content,
+            seq,
+            sent_ms: now.wall_ms,
+            stored_ms: now.wall_ms,
+            state: MessageState::Queued,
+            body: MessageBody::Text(text.to_owned()),
+            seen: true,
+        };
+        self.writes.put_row(Table::Message, message.0.to_be_bytes(), &row);
+        self.save_contact(id);
+        self.turn(now);
+        Ok(message)
+    }
+
+    /// The person has seen a contact's messages up to this one; the contact is told.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchContact`].
+    pub fn mark_seen(&mut self, now: Now, id: ContactId, up_to: MessageId) -> Result<(), Misuse> {
+        let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
+        let seen: Vec<u64> = contact.row.unseen.iter().filter(|(m, _)| *m <= up_to).map(|&(_, seq)| seq).collect();
+        if seen.is_empty() {
+            return Ok(());
+        }
+        contact.row.unseen.retain(|(m, _)| *m > up_to);
+        for seq in seen {
+            contact.seen.insert(seq);
+        }
+        contact.changed = true;
+        self.writes.put(Table::SeenUpTo, id.0.to_be_bytes(), up_to.0.to_be_bytes().to_vec());
+        if self.contacts.get(&id).is_some_and(|c| c.row.state == ContactState::Active) {
+            self.owe_receipt(now, id);
+        }
+        self.save_contact(id);
+        self.turn(now);
+        Ok(())
+    }
+
+    pub(crate) fn peer_key_found(&mut self, _now: Now, id: ContactId, key: Option<pirushka_wire::PeerId>) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some((host, port)) = contact.row.keyless.clone() else { return };
+        match (key, host.parse()) {
+            (Some(peer_id), Ok(host)) => {
+                contact.row.peer = Some(PeerAddress { host, port, peer_id }.to_string());
+                contact.row.keyless = None;
+                contact.changed = true;
+                self.dirty.insert(id);
+            }
+            _ => self.adding_trouble(id, crate::api::AddingTrouble::NoKey),
+        }
+    }
+
+    pub(crate) fn ask_peer_key(&mut self, id: ContactId) {
+        let host = self.contacts.get(&id).and_then(|c| c.row.keyless.as_ref()).map(|(host, _)| host.clone());
+        let Some(host) = host else { return };
+        let query = crate::api::QueryId(self.next_query);
+        self.next_query += 1;
+        self.queries.insert(query, Owner::Key(id));
+        self.events.push_back(Event::ResolveKey { query, host });
+    }
+
+    fn request(&mut self, id: ContactId) -> Result<&mut Contact, Misuse> {
+        let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
+        match contact.row.state {
+            ContactState::Request => Ok(contact),
+            ContactState::Adding | ContactState::Active | ContactState::Blocked => {
+                Err(Misuse::NotARequest(contact.row.name.clone()))
+            }
+        }
+    }
+
+    fn active_contacts(&self) -> Vec<ContactId> {
+        let active = |c: &&Contact| c.row.state == ContactState::Active;
+        self.contacts.values().filter(active).map(Contact::id).collect()
+    }
+
+    fn tell_new_home(&mut self, now: Now) {
+        let Some(peer) = self.homes.first().map(|home| home.dial.peer.clone()) else { return };
+        let contacts = self.active_contacts();
+        if contacts.is_empty() {
+            return;
+        }
+        let card = self.sign_card(now).encode();
+        for id in contacts {
+            self.enqueue(now, id, ItemKind::Content, Some(Body::Card(card.clone())), None);
+            let queue = self.contacts.get(&id).and_then(|c| c.row.queue).map(pirushka_wire::QueueId);
+            let Some(row) = queue.and_then(|queue| self.queues.get(&queue)) else { continue };
+            let ticket: Option<TicketData> = None;
+            let secret = QueueSecret(row.secret);
+            let grant = QueueGrant { peer: peer.clone(), queue: row.queue(), secret, seal_key: row.seal_key, ticket };
+            self.enqueue(now, id, ItemKind::Content, Some(Body::Grant(grant)), None);
+        }
+    }
+
+    fn close_queue(&mut self, now: Now, id: ContactId) {
+        let queue = self.contacts.get_mut(&id).and_then(|c| c.row.queue.take()).map(pirushka_wire::QueueId);
+        if let Some(row) = queue.and_then(|queue| self.queues.remove(&queue)) {
+            row.delete(&mut self.writes);
+            self.withdraw_queue(now, row.queue());
+        }
+    }
+
+    fn fail_outbox(&mut self, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.volatile.clear();
+        for item in std::mem::take(&mut contact.outbox).into_values() {
+            item.delete(&mut self.writes);
+            if let Some(message) = item.row.message {
+                let state = MessageState::Failed { reason: Failure::ContactGone };
+                self.writes.put(Table::MessageState, message.0.to_be_bytes(), encode(&state));
+                self.events.push_back(Event::MessageState { contact: id, id: message, state });
+            }
+        }
+    }
+
+    fn unused_name(&self, name: &str, except: Option<ContactId>) -> Result<String, Misuse> {
+        let name = checked_name(name)?;
+        let taken = |c: &Contact| Some(c.id()) != except && c.row.name.eq_ignore_ascii_case(&name);
+        if self.contacts.values().any(taken) { Err(Misuse::NameTaken(name)) } else { Ok(name) }
+    }
+}
+
+/// A name that a person chose: trimmed, not empty, not too long, nothing invisible in it; and not a fingerprint, which
+/// would stand for somebody else.
+pub(crate) fn checked_name(name: &str) -> Result<String, Misuse> {
+    let trimmed = name.trim();
+    let sound =
+        !trimmed.is_empty() && trimmed.chars().count() <= NAME_MAX && crate::contents::cleaned(trimmed) == trimmed;
+    let looks_like_fingerprint =
+        trimmed.len() == 2 * Fingerprint::LEN && trimmed.bytes().all(|b| b.is_ascii_hexdigit());
+    if sound && !looks_like_fingerprint {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(Misuse::BadName(name.chars().take(80).collect()))
+    }
+}

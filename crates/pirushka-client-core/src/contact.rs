@@ -1,0 +1,411 @@
+//! One person: what is on disk about it, and what is only in memory.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use pirushka_e2e::chunks::Reassembly;
+use pirushka_e2e::session::Session;
+use pirushka_identity::Card;
+use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, QueueId, QueueSecret, RangeSet};
+
+use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
+use crate::limits::{GROUPS_MAX, SESSIONS_MAX};
+use crate::outbox::Item;
+use crate::queue::TicketRow;
+use crate::route::Route;
+use crate::rows::WriteSet;
+
+/// Where and how I leave messages for a contact: what it gave me of its queue.
+#[derive(Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct GrantRow {
+    /// Peer address as text.
+    #[n(0)]
+    pub(crate) peer: String,
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) queue: [u8; 16],
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) secret: [u8; 16],
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) seal_key: [u8; 32],
+    #[n(4)]
+    pub(crate) ticket: Option<TicketRow>,
+}
+
+impl GrantRow {
+    pub(crate) fn queue(&self) -> QueueId {
+        QueueId(self.queue)
+    }
+
+    pub(crate) fn secret(&self) -> QueueSecret {
+        QueueSecret(self.secret)
+    }
+
+    pub(crate) fn peer(&self) -> Option<PeerAddress> {
+        self.peer.parse().ok()
+    }
+}
+
+/// Places kept in the order of display for messages that are missing.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct GapRow {
+    #[n(0)]
+    pub(crate) first_seq: u64,
+    #[n(1)]
+    pub(crate) last_seq: u64,
+    #[n(2)]
+    /// The gap marker; the place of `seq` is `marker + 1 + seq - first_seq`.
+    pub(crate) marker: MessageId,
+}
+
+/// A received text that waits for an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct WaitingRow {
+    #[n(0)]
+    pub(crate) seq: u64,
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) content: [u8; 16],
+    #[n(2)]
+    pub(crate) sent_ms: u64,
+    #[n(3)]
+    pub(crate) body: crate::api::MessageBody,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct SessionRow {
+    #[n(0)]
+    pub(crate) number: u64,
+    /// The other side is known to have it: it may be written in.
+    #[n(1)]
+    pub(crate) usable: bool,
+}
+
+#[derive(Clone, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct ContactRow {
+    #[n(0)]
+    pub(crate) id: ContactId,
+    #[n(1)]
+    pub(crate) name: String,
+    #[n(2)]
+    pub(crate) claimed_name: String,
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) fingerprint: [u8; 32],
+    #[n(4)]
+    pub(crate) state: ContactState,
+    #[n(5)]
+    pub(crate) verified: bool,
+    /// The newest verified CARD.
+    #[n(6)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) card: Option<Vec<u8>>,
+    /// The peer that the address named, as text; used until a grant names another.
+    #[n(7)]
+    pub(crate) peer: Option<String>,
+    /// The host of an address without a key, until the key is found: `host`, port.
+    #[n(8)]
+    pub(crate) keyless: Option<(String, u16)>,
+    #[n(9)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) token: Option<[u8; 16]>,
+    #[n(10)]
+    pub(crate) grant: Option<GrantRow>,
+    /// My queue for this contact.
+    #[n(11)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) queue: Option<[u8; 16]>,
+    /// The sequence number of my next content.
+    #[n(12)]
+    pub(crate) next_seq: u64,
+    /// The contact's contents that I have, as inclusive ranges of its sequence.
+    #[n(13)]
+    pub(crate) received: Vec<(u64, u64)>,
+    /// Those of them that I have seen.
+    #[n(14)]
+    pub(crate) seen: Vec<(u64, u64)>,
+    /// Everything below was displayed, or stands in a gap.
+    #[n(15)]
+    pub(crate) display_next: u64,
+    #[n(16)]
+    pub(crate) gaps: Vec<GapRow>,
+    #[n(17)]
+    pub(crate) waiting: Vec<WaitingRow>,
+    /// The sessions kept, by ascending number.
+    #[n(18)]
+    pub(crate) sessions: Vec<SessionRow>,
+    /// Group ids seen, the newest last.
+    #[n(19)]
+    pub(crate) groups: Vec<minicbor::bytes::ByteVec>,
+    /// State of the six digits, as [`crate::verify`] keeps it.
+    #[n(20)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) code: Option<Vec<u8>>,
+    /// The highest session number ever seen from or used with this contact.
+    #[n(21)]
+    pub(crate) number: u64,
+    /// When I last started a session to replace an unreadable one, Unix milliseconds.
+    #[n(22)]
+    pub(crate) renewed_ms: u64,
+    /// When the current epoch began, Unix milliseconds, and the messages of both sides in it.
+    #[n(23)]
+    pub(crate) epoch_ms: u64,
+    #[n(24)]
+    pub(crate) epoch_messages: u32,
+    /// Whether a hello of mine (CARD and queue) was put in the outbox.
+    #[n(25)]
+    pub(crate) greeted: bool,
+    /// Seq of my CARD that this contact was sent last.
+    #[n(26)]
+    pub(crate) card_given: u64,
+    /// When the contact was added, Unix milliseconds.
+    #[n(27)]
+    pub(crate) added_ms: u64,
+    /// My texts that were delivered but not read yet: sequence number, message.
+    #[n(28)]
+    pub(crate) unread: Vec<(u64, MessageId)>,
+    /// The contact's texts that I have not seen yet: message, sequence number.
+    #[n(29)]
+    pub(crate) unseen: Vec<(MessageId, u64)>,
+    /// When anything was last sealed for or opened from this contact, Unix milliseconds.
+    #[n(30)]
+    pub(crate) active_ms: u64,
+    /// The epoch in which I last asked for a commit.
+    #[n(31)]
+    pub(crate) commit_asked_in: Option<u64>,
+}
+
+/// A person, in memory.
+pub(crate) struct Contact {
+    pub(crate) row: ContactRow,
+    pub(crate) outbox: BTreeMap<u64, Item>,
+    /// Sessions by number; loaded.
+    pub(crate) sessions: BTreeMap<u64, Session>,
+    pub(crate) received: RangeSet,
+    pub(crate) seen: RangeSet,
+    pub(crate) route: Option<Route>,
+    /// A receipt with nothing to ride on leaves at this moment.
+    pub(crate) receipt_due_us: Option<u64>,
+    /// Receipts sealed and on their way: not kept on disk, a duplicate calls for a fresh one.
+    pub(crate) volatile: VecDeque<Item>,
+    /// Since when messages have been unreadable, and how many.
+    pub(crate) unreadable: Option<(u64, u32)>,
+    /// The gap timer's moment.
+    pub(crate) gap_due_us: Option<u64>,
+    pub(crate) trouble: Option<AddingTrouble>,
+    /// The hello waits for a ticket until this moment.
+    pub(crate) ticket_wait_us: Option<u64>,
+    /// The other side has asked for a commit.
+    pub(crate) commit_wanted: bool,
+    /// The next receipt asks for everything unconfirmed to be offered again: my peer was restarted.
+    pub(crate) ask_again: bool,
+    pub(crate) reassembly: Reassembly,
+    /// Messages that wait for a commit or a Welcome, by arrival.
+    pub(crate) pending: BTreeMap<u64, Vec<u8>>,
+    /// The row is to be written at the end of the turn.
+    pub(crate) changed: bool,
+    session_keys: BTreeMap<u64, BTreeSet<Vec<u8>>>,
+}
+
+impl Contact {
+    pub(crate) fn from_row(row: ContactRow) -> Self {
+        let (received, seen) = (range_set(&row.received), range_set(&row.seen));
+        Self {
+            row,
+            outbox: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            received,
+            seen,
+            route: None,
+            receipt_due_us: None,
+            volatile: VecDeque::new(),
+            unreadable: None,
+            gap_due_us: None,
+            trouble: None,
+            ticket_wait_us: None,
+            commit_wanted: false,
+            ask_again: false,
+            reassembly: Reassembly::new(),
+            pending: BTreeMap::new(),
+            changed: false,
+            session_keys: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn new(id: ContactId, name: String, fingerprint: Fingerprint, state: ContactState, now_ms: u64) -> Self {
+        Self::from_row(ContactRow {
+            id,
+            name,
+            claimed_name: String::new(),
+            fingerprint: fingerprint.0,
+            state,
+            verified: false,
+            card: None,
+            peer: None,
+            keyless: None,
+            token: None,
+            grant: None,
+            queue: None,
+            next_seq: 1,
+            received: vec![],
+            seen: vec![],
+            display_next: 1,
+            gaps: vec![],
+            waiting: vec![],
+            sessions: vec![],
+            groups: vec![],
+            code: None,
+            number: 0,
+            renewed_ms: 0,
+            epoch_ms: now_ms,
+            epoch_messages: 0,
+            greeted: false,
+            card_given: 0,
+            added_ms: now_ms,
+            unread: vec![],
+            unseen: vec![],
+            active_ms: now_ms,
+            commit_asked_in: None,
+        })
+    }
+
+    pub(crate) fn id(&self) -> ContactId {
+        self.row.id
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(self.row.fingerprint)
+    }
+
+    pub(crate) fn token(&self) -> Option<IntroToken> {
+        self.row.token.map(IntroToken)
+    }
+
+    /// The verified CARD, if there is one.
+    pub(crate) fn card(&self) -> Option<Card> {
+        Card::decode_verified(self.row.card.as_ref()?, Some(&self.fingerprint())).ok()
+    }
+
+    /// The peer at which I reach this contact now.
+    pub(crate) fn peer(&self) -> Option<PeerAddress> {
+        let granted = self.row.grant.as_ref().and_then(GrantRow::peer);
+        granted.or_else(|| self.row.peer.as_ref()?.parse().ok())
+    }
+
+    /// The session to write in: the highest number that the other side is known to have.
+    pub(crate) fn current_session(&mut self) -> Option<(u64, &mut Session)> {
+        let number = self.row.sessions.iter().rev().find(|s| s.usable)?.number;
+        self.sessions.get_mut(&number).map(|session| (number, session))
+    }
+
+    /// Keeps a session; the oldest beyond the limit goes.
+    pub(crate) fn adopt_session(&mut self, session: Session, usable: bool, writes: &mut WriteSet) {
+        let name = session.name();
+        let number = name.number();
+        self.row.sessions.retain(|s| s.number != number);
+        self.row.sessions.push(SessionRow { number, usable });
+        self.row.sessions.sort_by_key(|s| s.number);
+        self.row.number = self.row.number.max(number);
+        self.row.groups.push(name.0.to_vec().into());
+        let excess = self.row.groups.len().saturating_sub(GROUPS_MAX);
+        self.row.groups.drain(..excess);
+        self.sessions.insert(number, session);
+        while self.row.sessions.len() > SESSIONS_MAX {
+            let oldest = self.row.sessions.remove(0).number;
+            self.drop_session(oldest, writes);
+        }
+        self.save_sessions(writes);
+        self.changed = true;
+    }
+
+    pub(crate) fn drop_session(&mut self, number: u64, writes: &mut WriteSet) {
+        self.sessions.remove(&number);
+        self.row.sessions.retain(|s| s.number != number);
+        for key in self.session_keys.remove(&number).unwrap_or_default() {
+            writes.delete(Table::Session, session_key(self.row.id, number, &key));
+        }
+    }
+
+    /// Whether a session of this name was here before.
+    pub(crate) fn knows_group(&self, name: &[u8]) -> bool {
+        self.row.groups.iter().any(|group| group.as_slice() == name)
+    }
+
+    pub(crate) fn mark_usable(&mut self, number: u64) {
+        if let Some(row) = self.row.sessions.iter_mut().find(|s| s.number == number && !s.usable) {
+            row.usable = true;
+            self.changed = true;
+        }
+    }
+
+    pub(crate) fn load_session(&mut self, number: u64, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), DamagedRow> {
+        self.session_keys.insert(number, rows.keys().cloned().collect());
+        let session = Session::load(rows).map_err(|_| DamagedRow(Table::Session))?;
+        self.sessions.insert(number, session);
+        Ok(())
+    }
+
+    pub(crate) fn save(&mut self, writes: &mut WriteSet) {
+        self.row.received = self.received.iter().collect();
+        self.row.seen = self.seen.iter().collect();
+        writes.put_row(Table::Contact, self.row.id.0.to_be_bytes(), &self.row);
+        self.changed = false;
+    }
+
+    /// Moves what the sessions changed into the write set.
+    pub(crate) fn save_sessions(&mut self, writes: &mut WriteSet) {
+        for (&number, session) in &mut self.sessions {
+            let keys = self.session_keys.entry(number).or_default();
+            for (key, value) in session.take_writes() {
+                let row_key = session_key(self.row.id, number, &key);
+                match value {
+                    Some(value) => {
+                        keys.insert(key);
+                        writes.put(Table::Session, row_key, value);
+                    }
+                    None => {
+                        keys.remove(&key);
+                        writes.delete(Table::Session, row_key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Deletes every row of this contact but its conversation.
+    pub(crate) fn delete(&mut self, writes: &mut WriteSet) {
+        for number in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.drop_session(number, writes);
+        }
+        for item in self.outbox.values() {
+            item.delete(writes);
+        }
+        for &arrival in self.pending.keys() {
+            writes.delete(Table::Pending, pending_key(self.row.id, arrival));
+        }
+        writes.delete(Table::Contact, self.row.id.0.to_be_bytes());
+    }
+}
+
+/// `contact u32 | arrival u64`
+pub(crate) fn pending_key(contact: ContactId, arrival: u64) -> Vec<u8> {
+    session_key(contact, arrival, &[])
+}
+
+/// `contact u32 | number u64 | key`
+pub(crate) fn session_key(contact: ContactId, number: u64, key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(12 + key.len());
+    out.extend(contact.0.to_be_bytes());
+    out.extend(number.to_be_bytes());
+    out.extend(key);
+    out
+}
+
+fn range_set(ranges: &[(u64, u64)]) -> RangeSet {
+    let mut set = RangeSet::new();
+    for &(first, last) in ranges {
+        set.insert_range(first, last);
+    }
+    set
+}

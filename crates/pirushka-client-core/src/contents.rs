@@ -1,0 +1,104 @@
+//! What a content of a contact does here, kind by kind.
+
+use pirushka_e2e::content::{Body, Content, QueueGrant};
+use pirushka_identity::Card;
+use pirushka_wire::Now;
+
+use crate::api::{ContactId, ContactState, Event, MessageBody};
+use crate::client::Client;
+use crate::contact::{GrantRow, WaitingRow};
+use crate::limits::NAME_MAX;
+use crate::queue::TicketRow;
+
+impl Client {
+    /// A content with a place in the contact's sequence, seen for the first time.
+    pub(crate) fn take_body(&mut self, now: Now, id: ContactId, content: Content) {
+        let Content { id: content_id, seq, time_ms, body, receipts: _ } = content;
+        let waiting = |body| WaitingRow { seq, content: content_id, sent_ms: time_ms, body };
+        match body {
+            Body::Text(text) => self.display(now, id, waiting(MessageBody::Text(text.text))),
+            Body::Unknown { kind, raw } => {
+                self.display(now, id, waiting(MessageBody::NeedsNewerVersion { kind: u32::from(kind), raw }));
+            }
+            Body::Hello(hello) => {
+                self.learn_card(id, &hello.card);
+                self.learn_name(id, &hello.name);
+                hello.grant.iter().for_each(|grant| self.learn_grant(id, grant));
+                hello.sas.iter().for_each(|step| self.take_code_step(now, id, step));
+                self.answer_hello(now, id);
+            }
+            Body::Grant(grant) => self.learn_grant(id, &grant),
+            Body::Card(card) => self.learn_card(id, &card),
+            Body::Sas(step) => self.take_code_step(now, id, &step),
+            Body::Profile(profile) => self.learn_name(id, &profile.name),
+            Body::PleaseCommit => {
+                if let Some(contact) = self.contacts.get_mut(&id) {
+                    contact.commit_wanted = true;
+                }
+            }
+            Body::Receipt | Body::OfferAgain => {}
+        }
+    }
+
+    /// A content without a place: only its receipts count, and the wish to have everything offered again.
+    pub(crate) fn take_unsequenced(&mut self, id: ContactId, body: &Body) {
+        if matches!(body, Body::OfferAgain) {
+            self.offer_again(id);
+        }
+    }
+
+    /// A newer CARD replaces an older one; it is signed under the fingerprint, so it vouches for the peers it names.
+    fn learn_card(&mut self, id: ContactId, bytes: &[u8]) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Ok(card) = Card::decode_verified(bytes, Some(&contact.fingerprint())) else {
+            return self.count("CARD that is not the contact's");
+        };
+        if contact.card().is_none_or(|old| old.seq() < card.seq()) {
+            contact.row.card = Some(card.encode());
+            contact.changed = true;
+        }
+    }
+
+    fn learn_grant(&mut self, id: ContactId, grant: &QueueGrant) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let ticket = grant.ticket.as_ref();
+        let row = GrantRow {
+            peer: grant.peer.to_string(),
+            queue: grant.queue.0,
+            secret: grant.secret.0,
+            seal_key: grant.seal_key,
+            ticket: ticket.map(|t| TicketRow { quota_kib: t.quota_kib, expiry: t.expiry, mac: t.mac }),
+        };
+        if contact.row.grant.as_ref() != Some(&row) {
+            contact.row.grant = Some(row);
+            contact.changed = true;
+        }
+        if contact.row.state == ContactState::Adding {
+            contact.row.state = ContactState::Active;
+            contact.row.token = None;
+            contact.trouble = None;
+            contact.changed = true;
+            self.events.push_back(Event::Contact(id));
+        }
+        self.dirty.insert(id);
+    }
+
+    fn learn_name(&mut self, id: ContactId, name: &str) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let claimed = cleaned(name);
+        if contact.row.claimed_name != claimed {
+            contact.row.claimed_name = claimed;
+            contact.changed = true;
+            self.events.push_back(Event::Contact(id));
+        }
+    }
+}
+
+/// A name as somebody else wrote it, cut to what can be shown: no control characters, no bidi overrides, not too long.
+pub(crate) fn cleaned(name: &str) -> String {
+    let shown = |c: &char| {
+        !c.is_control() && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let kept: String = name.chars().filter(shown).take(NAME_MAX).collect();
+    kept.trim().to_owned()
+}

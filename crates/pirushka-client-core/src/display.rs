@@ -1,0 +1,153 @@
+//! The order in which a contact's messages are shown: the order in which they were sent.
+//!
+//! A message that came early waits for the ones before it, at most 10 s. Then a gap is shown, with places kept for what
+//! is missing; a late message takes its place there and the marker shrinks, until nothing is missing. Everything is on
+//! disk from the moment it came: waiting concerns only the showing.
+
+use pirushka_wire::Now;
+
+use crate::api::{ContactId, Event, Message, MessageBody, MessageId, MessageState, Table};
+use crate::client::Client;
+use crate::contact::{GapRow, WaitingRow};
+use crate::limits::{GAP_WIDTH_MAX, GAPS_MAX, UNSEEN_MAX};
+use crate::timers::Timer;
+
+impl Client {
+    /// Takes in something to show. Its number is in `received` already.
+    pub(crate) fn display(&mut self, now: Now, id: ContactId, text: WaitingRow) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.changed = true;
+        if text.seq < contact.row.display_next {
+            self.show_late(now, id, text);
+            return;
+        }
+        contact.row.waiting.push(text);
+    }
+
+    /// Shows what is next in order, and starts or stops the wait for what is missing.
+    pub(crate) fn advance_display(&mut self, now: Now, id: ContactId) {
+        loop {
+            let Some(contact) = self.contacts.get_mut(&id) else { return };
+            let next = contact.row.display_next;
+            if !contact.received.contains(next) {
+                break;
+            }
+            contact.row.display_next += 1;
+            contact.changed = true;
+            if let Some(at) = contact.row.waiting.iter().position(|w| w.seq == next) {
+                let text = contact.row.waiting.swap_remove(at);
+                let place = self.profile.take_messages(1);
+                self.profile.save(&mut self.writes);
+                self.show(now, id, place, text);
+            }
+        }
+        self.watch_gap(now, id);
+    }
+
+    /// The wait is over: marks the gap and goes on behind it.
+    pub(crate) fn show_gap(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.gap_due_us = None;
+        let first_seq = contact.row.display_next;
+        let Some(next_seq) = contact.row.waiting.iter().map(|w| w.seq).min().filter(|&seq| seq > first_seq) else {
+            return;
+        };
+        let missing = missing_in(contact, first_seq, next_seq - 1);
+        contact.row.display_next = next_seq;
+        contact.changed = true;
+        if missing > 0 {
+            let width = next_seq - first_seq;
+            let places = if width <= GAP_WIDTH_MAX { width } else { 0 };
+            let marker = self.profile.take_messages(1 + places);
+            self.profile.save(&mut self.writes);
+            if places > 0 {
+                let gap = GapRow { first_seq, last_seq: next_seq - 1, marker };
+                contact.row.gaps.push(gap);
+                let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
+                contact.row.gaps.drain(..excess);
+            }
+            self.mark_gap(now, id, marker, first_seq, missing);
+        }
+        self.advance_display(now, id);
+    }
+
+    fn watch_gap(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.row.waiting.is_empty() {
+            contact.gap_due_us = None;
+            self.timers.clear(Timer::Gap(id));
+        } else if contact.gap_due_us.is_none() {
+            let due = now.after_us(self.config.gap_wait_us);
+            contact.gap_due_us = Some(due);
+            self.timers.set(Timer::Gap(id), due);
+        }
+    }
+
+    fn show_late(&mut self, now: Now, id: ContactId, text: WaitingRow) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let gap = contact.row.gaps.iter().position(|gap| (gap.first_seq..=gap.last_seq).contains(&text.seq));
+        let Some(at) = gap else {
+            let place = self.profile.take_messages(1);
+            self.profile.save(&mut self.writes);
+            return self.show(now, id, place, text);
+        };
+        let gap = contact.row.gaps[at].clone();
+        let place = MessageId(gap.marker.0 + 1 + (text.seq - gap.first_seq));
+        let missing = missing_in(contact, gap.first_seq, gap.last_seq);
+        if missing == 0 {
+            contact.row.gaps.remove(at);
+            self.writes.delete(Table::Message, gap.marker.0.to_be_bytes());
+        }
+        self.show(now, id, place, text);
+        if missing > 0 {
+            self.mark_gap(now, id, gap.marker, gap.first_seq, missing);
+        }
+    }
+
+    fn show(&mut self, now: Now, id: ContactId, place: MessageId, text: WaitingRow) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.row.unseen.push((place, text.seq));
+        let excess = contact.row.unseen.len().saturating_sub(UNSEEN_MAX);
+        contact.row.unseen.drain(..excess);
+        self.put_message(Message {
+            id: place,
+            contact: id,
+            outgoing: false,
+            content: text.content,
+            seq: text.seq,
+            sent_ms: text.sent_ms,
+            stored_ms: now.wall_ms,
+            state: MessageState::Received,
+            body: text.body,
+            seen: false,
+        });
+    }
+
+    fn mark_gap(&mut self, now: Now, id: ContactId, marker: MessageId, seq: u64, missing: u64) {
+        self.put_message(Message {
+            id: marker,
+            contact: id,
+            outgoing: false,
+            content: [0; 16],
+            seq,
+            sent_ms: now.wall_ms,
+            stored_ms: now.wall_ms,
+            state: MessageState::Received,
+            body: MessageBody::Gap { missing },
+            seen: true,
+        });
+    }
+
+    fn put_message(&mut self, message: Message) {
+        self.writes.put_row(Table::Message, message.id.0.to_be_bytes(), &message);
+        self.events.push_back(Event::Message(Box::new(message)));
+    }
+}
+
+fn missing_in(contact: &crate::contact::Contact, first: u64, last: u64) -> u64 {
+    let held = contact.received.iter().filter_map(|(a, b)| {
+        let (a, b) = (a.max(first), b.min(last));
+        b.checked_sub(a).map(|n| n + 1)
+    });
+    (last - first + 1).saturating_sub(held.sum())
+}

@@ -1,0 +1,131 @@
+//! What can be asked of a client without changing it.
+
+use pirushka_wire::{Address, Fingerprint};
+
+use crate::api::{ContactId, ContactInfo, HomeInfo, InviteInfo};
+use crate::client::Client;
+use crate::contact::Contact;
+
+impl Client {
+    /// Who I am.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.identity.fingerprint()
+    }
+
+    /// My certificate, DER.
+    #[must_use]
+    pub fn certificate_der(&self) -> &[u8] {
+        self.identity.certificate().der()
+    }
+
+    /// My certificate, PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> String {
+        self.identity.certificate().to_pem()
+    }
+
+    /// How I call myself; may be empty.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.profile.name
+    }
+
+    /// My address without an invite, once a home peer is chosen.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        let peer = &self.homes.first()?.dial.peer;
+        Some(Address {
+            host: peer.host.clone(),
+            port: peer.port,
+            fingerprint: self.fingerprint(),
+            peer_id: Some(peer.peer_id),
+            token: None,
+        })
+    }
+
+    /// Everybody, by id.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<ContactInfo> {
+        self.contacts.values().map(|contact| self.info(contact)).collect()
+    }
+
+    /// One person.
+    #[must_use]
+    pub fn contact(&self, id: ContactId) -> Option<ContactInfo> {
+        self.contacts.get(&id).map(|contact| self.info(contact))
+    }
+
+    /// Whom the person means: by name (letter case does not matter), whole fingerprint, or address.
+    #[must_use]
+    pub fn find(&self, who: &str) -> Option<ContactId> {
+        let who = who.trim();
+        let lower = who.to_lowercase();
+        let by_name = self.contacts.values().find(|c| c.row.name.to_lowercase() == lower).map(Contact::id);
+        let fingerprint = || {
+            let as_address: Option<Address> = who.parse().ok();
+            let hex = || self.contacts.values().find(|c| c.fingerprint().to_hex() == lower).map(Contact::id);
+            as_address.and_then(|address| self.by_fingerprint.get(&address.fingerprint).copied()).or_else(hex)
+        };
+        by_name.or_else(fingerprint)
+    }
+
+    /// All invites, used ones too.
+    #[must_use]
+    pub fn invites(&self) -> Vec<InviteInfo> {
+        (self.invites.values())
+            .map(|invite| InviteInfo {
+                id: invite.id,
+                label: invite.label.clone(),
+                expiry_s: invite.expiry_s,
+                uses_left: invite.uses_left,
+                ask: invite.ask,
+                address: self.invite_address(invite.id).map(|address| address.to_link()),
+            })
+            .collect()
+    }
+
+    /// The address to hand to whom an invite is for.
+    #[must_use]
+    pub fn invite_address(&self, id: u32) -> Option<Address> {
+        let token = self.invites.get(&id)?.token();
+        Some(Address { token: Some(token), ..self.address()? })
+    }
+
+    /// My home peers.
+    #[must_use]
+    pub fn homes(&self) -> Vec<HomeInfo> {
+        (self.homes.iter())
+            .map(|home| HomeInfo {
+                peer: home.dial.peer.clone(),
+                state: home.state,
+                rtt_us: home.dial.link.rtt_us(),
+                observed: home.observed,
+                keepalive_s: home.keepalive_us / pirushka_wire::time::SECOND,
+            })
+            .collect()
+    }
+
+    fn info(&self, contact: &Contact) -> ContactInfo {
+        let row = &contact.row;
+        let claims = |other: &Contact| {
+            other.id() != row.id
+                && !row.claimed_name.is_empty()
+                && other.row.name.eq_ignore_ascii_case(&row.claimed_name)
+        };
+        let homes = contact.card().map(|card| card.homes().to_vec());
+        ContactInfo {
+            id: row.id,
+            name: row.name.clone(),
+            claimed_name: row.claimed_name.clone(),
+            name_conflict: self.contacts.values().any(claims),
+            fingerprint: contact.fingerprint(),
+            state: row.state,
+            verified: row.verified,
+            code: self.code_state(row.id),
+            homes: homes.or_else(|| contact.peer().map(|peer| vec![peer])).unwrap_or_default(),
+            unreceipted: contact.outbox.values().filter(|item| item.row.message.is_some()).count(),
+            trouble: contact.trouble,
+        }
+    }
+}

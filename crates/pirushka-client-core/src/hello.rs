@@ -1,0 +1,294 @@
+//! The first content to a contact: my CARD, my queue for its answers, the first step of the six digits.
+//!
+//! It goes out in one of three ways. To a stranger: with a Welcome through the intro inbox of its peer, after a look-up
+//! of its bundle. As an answer to such a hello: through the contact's queue, behind the commit that retires the prekey.
+//! And with a Welcome through the contact's queue, when an old session can no longer be read.
+
+use pirushka_e2e::Session;
+use pirushka_e2e::bundle::{Bundle, BundleError, LookedUp};
+use pirushka_e2e::content::{Body, Content, Hello, QueueGrant, TicketData};
+use pirushka_e2e::envelope::kind;
+use pirushka_e2e::intro::Intro;
+use pirushka_identity::Card;
+use pirushka_wire::{Now, QueueId, QueueSecret};
+use zeroize::Zeroizing;
+
+use crate::api::{AddingTrouble, ContactId, Event, Warning};
+use crate::client::Client;
+use crate::contact::Contact;
+use crate::outbox::{ItemKind, PartRow, SealedRow};
+use crate::queue::QueueRow;
+use crate::send::envelopes;
+use crate::timers::Timer;
+
+/// One-time packages in a bundle: 2.7 KB of the peer's RAM each.
+const ONE_TIME_PACKAGES: usize = 2;
+/// An introduction that nobody answered is made anew after a day, since the peer holds it no longer.
+const INTRO_LIFE_MS: u64 = 24 * 3600 * 1000;
+
+impl Client {
+    /// What the home peer hands out to those who look me up.
+    pub(crate) fn publishable_bundle(&mut self, now: Now, card: &Card) -> Vec<u8> {
+        let Self { packages, identity, rng, .. } = self;
+        let published = packages.publish(identity, rng, now.wall_s(), ONE_TIME_PACKAGES);
+        self.save_packages();
+        let Ok(published) = published else {
+            self.count("key packages could not be made");
+            return vec![];
+        };
+        let one_time = published.one_time.iter().map(Vec::as_slice).collect();
+        let bundle = Bundle { card: &card.encode(), last_resort: &published.last_resort, one_time };
+        // A card and three packages are well below the limit of a long body.
+        bundle.encode().unwrap_or_default()
+    }
+
+    pub(crate) fn save_packages(&mut self) {
+        for (key, value) in self.packages.take_writes() {
+            match value {
+                Some(value) => self.writes.put(crate::api::Table::KeyPackage, key, value),
+                None => self.writes.delete(crate::api::Table::KeyPackage, key),
+            }
+        }
+    }
+
+    /// My queue for this contact, opened if there is none.
+    pub(crate) fn ensure_queue(&mut self, now: Now, id: ContactId) -> Option<QueueId> {
+        if let Some(queue) = self.contacts.get(&id)?.row.queue {
+            return Some(QueueId(queue));
+        }
+        let row = QueueRow::new(id, &mut self.rng);
+        let queue = row.queue();
+        row.save(&mut self.writes);
+        self.queues.insert(queue, row);
+        let contact = self.contacts.get_mut(&id)?;
+        contact.row.queue = Some(queue.0);
+        contact.changed = true;
+        contact.ticket_wait_us = Some(now.after_us(self.config.ticket_wait_us));
+        self.announce_queue(now, queue);
+        Some(queue)
+    }
+
+    /// Answers a contact's hello with mine, unless mine is under way.
+    pub(crate) fn answer_hello(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.row.state == crate::api::ContactState::Request {
+            return;
+        }
+        if contact.row.greeted {
+            // We introduced ourselves to each other: what still waits at the intro inbox can take the queue now.
+            for item in contact.outbox.values_mut().filter(|item| item.row.kind == ItemKind::Intro) {
+                item.row.kind = ItemKind::Content;
+                item.unseal();
+                item.save(&mut self.writes);
+            }
+            return;
+        }
+        self.greet(now, id, ItemKind::Content);
+    }
+
+    /// Puts my hello in the outbox, to be composed when the queue's ticket is there.
+    pub(crate) fn greet(&mut self, now: Now, id: ContactId, kind: ItemKind) {
+        self.ensure_queue(now, id);
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.row.greeted = true;
+            contact.changed = true;
+        }
+        self.enqueue(now, id, kind, None, None);
+    }
+
+    /// Moves the hello on: wait for the ticket, compose, look up, seal. Also tells the contact of a newer ticket or CARD.
+    pub(crate) fn progress_hello(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let Some(queue) = contact.row.queue.map(QueueId) else { return };
+        let hello = contact.outbox.values().find(|item| item.row.kind != ItemKind::Commit && item.row.body.is_empty());
+        let uncomposed = hello.map(|item| item.row.id);
+        if let Some(item) = uncomposed {
+            if self.must_wait_for_ticket(now, id, queue) {
+                return;
+            }
+            self.compose_hello(now, id, item, queue);
+        }
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let expired = |s: &SealedRow| now.wall_ms.saturating_sub(s.sealed_ms) > INTRO_LIFE_MS;
+        for item in contact.outbox.values_mut().filter(|item| item.row.kind == ItemKind::Intro) {
+            if item.row.sealed.as_ref().is_some_and(expired) && item.is_settled() {
+                item.unseal();
+            }
+        }
+        let wants_bundle = contact
+            .outbox
+            .values()
+            .any(|item| matches!(item.row.kind, ItemKind::Intro | ItemKind::Welcome) && item.row.sealed.is_none());
+        if wants_bundle && self.open_route(now, id) {
+            self.look_up(now, id);
+        }
+        self.refresh_grant(now, id, queue);
+    }
+
+    fn must_wait_for_ticket(&mut self, now: Now, id: ContactId, queue: QueueId) -> bool {
+        let has_ticket = self.queues.get(&queue).is_some_and(|row| row.ticket.is_some());
+        let Some(contact) = self.contacts.get_mut(&id) else { return true };
+        let wait = *contact.ticket_wait_us.get_or_insert_with(|| now.after_us(self.config.ticket_wait_us));
+        if has_ticket || now.mono_us >= wait {
+            return false;
+        }
+        self.timers.set_earlier(Timer::Contact(id), wait);
+        true
+    }
+
+    fn compose_hello(&mut self, now: Now, id: ContactId, item: u64, queue: QueueId) {
+        let card = self.sign_card(now);
+        let grant = self.grant_of(queue);
+        let step = self.first_code_step(id);
+        let name = self.profile.name.clone();
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let token = contact.token();
+        contact.row.card_given = card.seq();
+        contact.changed = true;
+        let Some(item) = contact.outbox.get_mut(&item) else { return };
+        let hello = Hello { card: card.encode(), grant, name, sas: step, token, text: None };
+        let content = Content {
+            id: item.row.content,
+            seq: item.row.seq,
+            time_ms: item.row.created_ms,
+            receipts: None,
+            body: Body::Hello(Box::new(hello)),
+        };
+        // A hello of ours is within every limit.
+        item.row.body = content.encode().unwrap_or_default();
+        item.save(&mut self.writes);
+    }
+
+    /// What I give a contact of my queue; remembers which ticket it has.
+    fn grant_of(&mut self, queue: QueueId) -> Option<QueueGrant> {
+        let peer = self.homes.first().map(|home| home.dial.peer.clone())?;
+        let row = self.queues.get_mut(&queue)?;
+        row.ticket_given = row.ticket.as_ref().map_or(0, |t| t.expiry);
+        row.save(&mut self.writes);
+        let ticket = row.ticket.as_ref();
+        Some(QueueGrant {
+            peer,
+            queue,
+            secret: QueueSecret(row.secret),
+            seal_key: row.seal_key,
+            ticket: ticket.map(|t| TicketData { quota_kib: t.quota_kib, expiry: t.expiry, mac: t.mac }),
+        })
+    }
+
+    /// A ticket that came after the hello, or that outlives the one given by a good while, follows in a content.
+    fn refresh_grant(&mut self, now: Now, id: ContactId, queue: QueueId) {
+        const WORTHWHILE_S: u64 = 3 * 24 * 3600;
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let composed = contact.row.greeted && contact.outbox.values().all(|item| !item.row.body.is_empty());
+        let Some(row) = self.queues.get(&queue) else { return };
+        let newer = row.ticket.as_ref().is_some_and(|t| t.expiry > row.ticket_given + WORTHWHILE_S);
+        if !composed || !newer || contact.row.grant.is_none() {
+            return;
+        }
+        if let Some(grant) = self.grant_of(queue) {
+            self.enqueue(now, id, ItemKind::Content, Some(Body::Grant(grant)), None);
+        }
+    }
+
+    /// The contact's bundle came: believe it or say why not, then begin the session and seal the hello with its Welcome.
+    pub(crate) fn bundle_found(&mut self, now: Now, id: ContactId, bytes: &[u8]) {
+        match self.begin_session(now, id, bytes) {
+            Ok(()) => {
+                if let Some(contact) = self.contacts.get_mut(&id) {
+                    contact.trouble = None;
+                }
+            }
+            Err(trouble) => {
+                self.adding_trouble(id, trouble);
+                self.pause_route(now, id);
+            }
+        }
+        self.dirty.insert(id);
+    }
+
+    fn begin_session(&mut self, now: Now, id: ContactId, bytes: &[u8]) -> Result<(), AddingTrouble> {
+        let Self { contacts, identity, rng, writes, .. } = self;
+        let contact = contacts.get_mut(&id).ok_or(AddingTrouble::UnknownUser)?;
+        let bundle = LookedUp::decode(bytes).map_err(|_| AddingTrouble::BundleForged)?;
+        let card = bundle.verify(&contact.fingerprint(), now.wall_s()).map_err(|error| match error {
+            BundleError::Expired => AddingTrouble::CardExpired,
+            _ => AddingTrouble::BundleForged,
+        })?;
+        let peer = contact.peer().ok_or(AddingTrouble::NoAddress)?;
+        if !card.homes().iter().any(|home| home.peer_id == peer.peer_id) {
+            return Err(AddingTrouble::BundleForged);
+        }
+        let number = (contact.row.number + 1).max(now.wall_ms);
+        let begun = Session::initiate(identity, rng, card.certificate(), bundle.package, number);
+        let (session, welcome) = begun.map_err(|_| AddingTrouble::BundleForged)?;
+        if contact.card().is_none_or(|old| old.seq() < card.seq()) {
+            contact.row.card = Some(card.encode());
+        }
+        // Over the queue the Welcome arrives as surely as everything else; through the intro inbox it may be refused.
+        let renewal = contact.outbox.values().any(|item| item.row.kind == ItemKind::Welcome);
+        contact.adopt_session(session, renewal, writes);
+        contact.row.epoch_ms = now.wall_ms;
+        contact.row.epoch_messages = 0;
+        self.seal_with_welcome(now, id, number, &welcome);
+        Ok(())
+    }
+
+    fn seal_with_welcome(&mut self, now: Now, id: ContactId, number: u64, welcome: &[u8]) {
+        let Self { contacts, identity, rng, writes, .. } = self;
+        let Some(contact) = contacts.get_mut(&id) else { return };
+        let grant = contact.row.grant.clone();
+        let Contact { outbox, sessions, .. } = contact;
+        let Some(session) = sessions.get_mut(&number) else { return };
+        let waiting = outbox.values_mut().find(|item| {
+            matches!(item.row.kind, ItemKind::Intro | ItemKind::Welcome)
+                && item.row.sealed.is_none()
+                && !item.row.body.is_empty()
+        });
+        let Some(item) = waiting else { return };
+        let body = Zeroizing::new(item.row.body.clone());
+        let Ok(first) = session.encrypt(identity, rng, &body) else { return };
+        let intro = Intro { welcome: welcome.to_vec(), first: first.bytes };
+        let parts = match (item.row.kind, grant) {
+            (ItemKind::Welcome, Some(grant)) => {
+                let bytes = intro.encode().unwrap_or_default();
+                envelopes(&grant, kind::WELCOME, &bytes, rng)
+            }
+            _ => {
+                use rand_core::Rng as _;
+                let mut deposit = [0; 16];
+                rng.fill_bytes(&mut deposit);
+                let parts = intro.parts().unwrap_or_default();
+                parts.into_iter().map(|bytes| PartRow { deposit, bytes }).collect()
+            }
+        };
+        let queue =
+            contact.row.grant.as_ref().filter(|_| item.row.kind == ItemKind::Welcome).map_or([0; 16], |g| g.queue);
+        item.seal(SealedRow {
+            session: number,
+            epoch: first.epoch,
+            generation: first.generation,
+            queue,
+            parts,
+            sealed_ms: now.wall_ms,
+        });
+        item.save(writes);
+    }
+
+    /// Messages that cannot be read although no commit is missing: a new session makes the conversation heal by itself.
+    pub(crate) fn renew_if_unreadable(&mut self, now: Now, id: ContactId) {
+        const TOO_MANY: u32 = 3;
+        let interval_ms = self.config.renew_interval_us / 1000;
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some((since, count)) = contact.unreadable else { return };
+        let ripe = count >= TOO_MANY && now.mono_us.saturating_sub(since) >= self.config.unreadable_us;
+        let rested = now.wall_ms.abs_diff(contact.row.renewed_ms) >= interval_ms;
+        if !ripe || !rested || contact.row.grant.is_none() {
+            return;
+        }
+        contact.unreadable = None;
+        contact.row.renewed_ms = now.wall_ms;
+        contact.changed = true;
+        self.events.push_back(Event::Warning(Warning::SessionRenewed(id)));
+        self.enqueue(now, id, ItemKind::Welcome, None, None);
+    }
+}

@@ -1,0 +1,365 @@
+//! My session with my home peer: register, tell it who may write to me, take in what it holds.
+//!
+//! Order after each registration, since the peer's RAM may be new: the bundle, all queues, all invites, then LIST_END,
+//! which makes the list authoritative: what is not on it (a blocked contact's queue, a revoked invite) is closed.
+//! Pushed messages are acknowledged after their rows are on disk, because no packet leaves before the commit.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use pirushka_identity::{Card, IntroPolicy};
+use pirushka_link::{Answer, Class, ClientLinkEvent, Keepalive, LostReason};
+use pirushka_wire::frame::{body_kind, push_class};
+use pirushka_wire::limits::BODY_PART_MAX;
+use pirushka_wire::time::{HOUR, SECOND};
+use pirushka_wire::{
+    BootId, DeliveryId, Frame, Incarnation, InstanceId, Now, ObjectId, PeerAddress, QueueId, RangeSet, RequestId,
+};
+
+use crate::api::{Event, HomeState, Warning};
+use crate::client::{Client, Owner};
+use crate::dial::{Dial, Phase, Retry, Verdict};
+use crate::queue::TicketRow;
+use crate::timers::Timer;
+
+/// What a request to the home peer was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Register,
+    BundlePart,
+    Queue(QueueId),
+    QueueDrop,
+    Token,
+    ListEnd,
+    Poll,
+}
+
+pub(crate) struct Home {
+    pub(crate) dial: Dial,
+    pub(crate) state: HomeState,
+    pub(crate) observed: Option<SocketAddr>,
+    pub(crate) keepalive_us: u64,
+    incarnation: Option<Incarnation>,
+    /// Taken in within this incarnation.
+    taken: RangeSet,
+    /// Taken in before the incarnation was known.
+    unacknowledged: VecDeque<DeliveryId>,
+    asked: BTreeMap<RequestId, Asked>,
+    /// Requests of the list that are not answered yet; LIST_END follows the last.
+    list_open: usize,
+    next_object: u32,
+    last_boot: Option<BootId>,
+}
+
+impl Home {
+    pub(crate) fn is_registered(&self) -> bool {
+        self.incarnation.is_some()
+    }
+
+    fn forget_session(&mut self) {
+        self.incarnation = None;
+        self.taken = RangeSet::new();
+        self.unacknowledged.clear();
+        self.asked.clear();
+        self.list_open = 0;
+    }
+}
+
+impl Client {
+    pub(crate) fn add_home(&mut self, peer: PeerAddress) {
+        let index = self.homes.len();
+        let (socket, link) = self.new_link(Owner::Home(index), peer.peer_id);
+        let retry = Retry { first_us: self.config.retry_first_us, max_us: self.config.retry_max_us };
+        self.homes.push(Home {
+            dial: Dial::new(peer, socket, link, retry),
+            state: HomeState::Connecting,
+            observed: None,
+            keepalive_us: self.config.keepalive_us,
+            incarnation: None,
+            taken: RangeSet::new(),
+            unacknowledged: VecDeque::new(),
+            asked: BTreeMap::new(),
+            list_open: 0,
+            next_object: 1,
+            last_boot: None,
+        });
+    }
+
+    /// Lets all home peers go.
+    pub(crate) fn drop_homes(&mut self, now: Now) {
+        for mut home in std::mem::take(&mut self.homes) {
+            home.dial.link.close(now);
+            self.sockets.remove(&home.dial.socket);
+            self.parting.push((home.dial.socket, home.dial.link));
+        }
+    }
+
+    pub(crate) fn wake_home(&mut self, now: Now, index: usize) {
+        self.asking(Owner::Home(index), |client, ask| ((), client.homes[index].dial.wake(now, ask)));
+    }
+
+    pub(crate) fn wake_home_now(&mut self, now: Now, index: usize) {
+        self.asking(Owner::Home(index), |client, ask| ((), client.homes[index].dial.wake_now(now, ask)));
+    }
+
+    pub(crate) fn home_resolved(&mut self, now: Now, index: usize, addresses: Vec<SocketAddr>) {
+        let Some(home) = self.homes.get_mut(index) else { return };
+        let verdict = home.dial.resolved(now, addresses, &mut self.rng);
+        self.home_verdict(index, verdict);
+    }
+
+    pub(crate) fn home_timer(&mut self, now: Now, index: usize) {
+        let Some(home) = self.homes.get(index) else { return };
+        if home.is_registered() {
+            self.publish_bundle(now, index);
+            self.timers.set(Timer::Home(index), now.after_us(6 * HOUR));
+        } else {
+            self.wake_home(now, index);
+        }
+    }
+
+    pub(crate) fn home_event(&mut self, now: Now, index: usize, event: ClientLinkEvent) {
+        match event {
+            ClientLinkEvent::Established { welcome, binding } => {
+                let home = &mut self.homes[index];
+                home.dial.established();
+                home.observed = Some(welcome.observed);
+                let restarted = home.last_boot.replace(welcome.boot).is_some_and(|old| old != welcome.boot);
+                self.register(now, index, &binding);
+                self.note_boot(now, index, welcome.boot, restarted);
+            }
+            ClientLinkEvent::Answered { request, answer } => {
+                if let Some(asked) = self.homes[index].asked.remove(&request) {
+                    self.home_answer(now, index, asked, answer);
+                }
+            }
+            ClientLinkEvent::Pushed { delivery, class, queue, mut body } => {
+                self.pushed(now, index, delivery, class, queue, &mut body);
+            }
+            ClientLinkEvent::Polled { status: _ } => {}
+            ClientLinkEvent::Superseded => self.events.push_back(Event::Warning(Warning::Superseded)),
+            ClientLinkEvent::Lost { reason } => self.home_lost(now, index, reason),
+        }
+    }
+
+    /// Opens or changes one queue at the home peer, if it listens.
+    pub(crate) fn announce_queue(&mut self, now: Now, queue: QueueId) {
+        let Some(row) = self.queues.get(&queue) else { return };
+        let secret_hash = row.secret_hash();
+        let frame = Frame::QueueSet { request: RequestId(0), queue, secret_hash, quota_kib: 0 };
+        self.ask_homes(now, &frame, Asked::Queue(queue));
+    }
+
+    pub(crate) fn withdraw_queue(&mut self, now: Now, queue: QueueId) {
+        self.ask_homes(now, &Frame::QueueDrop { request: RequestId(0), queue }, Asked::QueueDrop);
+    }
+
+    pub(crate) fn announce_invite(&mut self, now: Now, id: u32) {
+        let Some(invite) = self.invites.get(&id).filter(|invite| invite.is_open(now.wall_s())) else { return };
+        let (token_hash, uses, expiry) = (invite.token_hash(), invite.uses_left, invite.expiry_s);
+        let frame = Frame::TokenSet { request: RequestId(0), token_hash, uses, expiry };
+        self.ask_homes(now, &frame, Asked::Token);
+    }
+
+    pub(crate) fn withdraw_invite(&mut self, now: Now, token_hash: [u8; 32]) {
+        self.ask_homes(now, &Frame::TokenDrop { request: RequestId(0), token_hash }, Asked::Token);
+    }
+
+    /// A CARD that names my present homes, with the next sequence number.
+    pub(crate) fn sign_card(&mut self, now: Now) -> Card {
+        self.profile.card_seq = (self.profile.card_seq + 1).max(now.wall_ms);
+        self.profile.save(&mut self.writes);
+        let not_after = now.wall_s() + self.config.card_life_s;
+        self.identity.sign_card(self.profile.home_addresses(), IntroPolicy::Token, self.profile.card_seq, not_after)
+    }
+
+    fn ask_homes(&mut self, now: Now, frame: &Frame<'_>, asked: Asked) {
+        for home in self.homes.iter_mut().filter(|home| home.is_registered()) {
+            let request = home.dial.link.request(now, frame, Class::Control);
+            home.asked.insert(request, asked);
+        }
+    }
+
+    fn register(&mut self, now: Now, index: usize, binding: &[u8; 32]) {
+        let home = &mut self.homes[index];
+        let root = self.identity.register_packet(home.dial.peer.peer_id, binding, now.wall_s());
+        let instance = InstanceId(self.profile.instance);
+        let frame = Frame::Register { request: RequestId(0), instance, root: &root };
+        let request = home.dial.link.request(now, &frame, Class::Control);
+        home.asked.insert(request, Asked::Register);
+    }
+
+    fn home_answer(&mut self, now: Now, index: usize, asked: Asked, answer: Answer) {
+        match (asked, answer) {
+            (Asked::Register, Answer::Mailbox { incarnation }) => self.registered(now, index, incarnation),
+            (Asked::Register, _) => {
+                self.homes[index].dial.link.close(now);
+                self.home_lost(now, index, LostReason::Unreachable);
+            }
+            (Asked::Queue(queue), Answer::Ticket(ticket)) => {
+                if let Some(row) = self.queues.get_mut(&queue) {
+                    row.ticket =
+                        Some(TicketRow { quota_kib: ticket.quota_kib, expiry: ticket.expiry, mac: ticket.mac });
+                    row.save(&mut self.writes);
+                    self.dirty.insert(row.contact);
+                }
+                self.list_progress(now, index);
+            }
+            (Asked::Queue(_) | Asked::Token | Asked::BundlePart, _) => self.list_progress(now, index),
+            (Asked::ListEnd | Asked::QueueDrop | Asked::Poll, _) => {}
+        }
+    }
+
+    fn registered(&mut self, now: Now, index: usize, incarnation: Incarnation) {
+        let home = &mut self.homes[index];
+        home.incarnation = Some(incarnation);
+        for delivery in std::mem::take(&mut home.unacknowledged) {
+            home.taken.insert(delivery.0);
+            home.dial.link.acknowledge(incarnation, delivery);
+        }
+        let keepalive = Keepalive { interval_us: home.keepalive_us, poll_every: self.config.poll_every };
+        home.dial.link.set_keepalive(now, Some(keepalive));
+        self.set_home_state(index, HomeState::Online);
+        self.publish_bundle(now, index);
+        self.publish_list(now, index);
+        self.timers.set(Timer::Home(index), now.after_us(6 * HOUR));
+        self.start_probing(now);
+        // Contacts whose hello waited for a ticket, and those who must learn a new CARD.
+        self.dirty.extend(self.contacts.keys());
+    }
+
+    fn publish_bundle(&mut self, now: Now, index: usize) {
+        let card = self.sign_card(now);
+        let bundle = self.publishable_bundle(now, &card);
+        let home = &mut self.homes[index];
+        let object = ObjectId(home.next_object);
+        home.next_object += 1;
+        let total = bundle.len() as u32;
+        for (n, part) in bundle.chunks(BODY_PART_MAX).enumerate() {
+            let offset = (n * BODY_PART_MAX) as u32;
+            let frame = Frame::Put { request: RequestId(0), object, offset, total, kind: body_kind::BUNDLE, part };
+            let request = home.dial.link.request(now, &frame, Class::Bulk);
+            home.asked.insert(request, Asked::BundlePart);
+            home.list_open += 1;
+        }
+    }
+
+    fn publish_list(&mut self, now: Now, index: usize) {
+        let wall_s = now.wall_s();
+        let home = &mut self.homes[index];
+        for row in self.queues.values() {
+            let frame = Frame::QueueSet {
+                request: RequestId(0),
+                queue: row.queue(),
+                secret_hash: row.secret_hash(),
+                quota_kib: 0,
+            };
+            let request = home.dial.link.request(now, &frame, Class::Bulk);
+            home.asked.insert(request, Asked::Queue(row.queue()));
+            home.list_open += 1;
+        }
+        for invite in self.invites.values().filter(|invite| invite.is_open(wall_s)) {
+            let frame = Frame::TokenSet {
+                request: RequestId(0),
+                token_hash: invite.token_hash(),
+                uses: invite.uses_left,
+                expiry: invite.expiry_s,
+            };
+            let request = home.dial.link.request(now, &frame, Class::Bulk);
+            home.asked.insert(request, Asked::Token);
+            home.list_open += 1;
+        }
+    }
+
+    fn list_progress(&mut self, now: Now, index: usize) {
+        let home = &mut self.homes[index];
+        if home.list_open == 0 {
+            return;
+        }
+        home.list_open -= 1;
+        if home.list_open == 0 {
+            let request = home.dial.link.request(now, &Frame::ListEnd { request: RequestId(0) }, Class::Control);
+            home.asked.insert(request, Asked::ListEnd);
+            let request = home.dial.link.request(now, &Frame::Poll { request: RequestId(0) }, Class::Control);
+            home.asked.insert(request, Asked::Poll);
+        }
+    }
+
+    fn pushed(&mut self, now: Now, index: usize, delivery: DeliveryId, class: u8, queue: QueueId, body: &mut [u8]) {
+        if self.homes[index].taken.contains(delivery.0) {
+            return self.acknowledge(index, delivery);
+        }
+        let taken = match class {
+            push_class::CONTACT => self.take_envelope(now, queue, body),
+            push_class::INTRO => return self.take_intro_part(now, index, delivery, body),
+            _ => {
+                self.count("push of an unknown class");
+                true
+            }
+        };
+        if taken {
+            self.acknowledge(index, delivery);
+        }
+    }
+
+    pub(crate) fn acknowledge(&mut self, index: usize, delivery: DeliveryId) {
+        let home = &mut self.homes[index];
+        match home.incarnation {
+            Some(incarnation) => {
+                home.taken.insert(delivery.0);
+                home.dial.link.acknowledge(incarnation, delivery);
+            }
+            None => home.unacknowledged.push_back(delivery),
+        }
+    }
+
+    fn home_lost(&mut self, now: Now, index: usize, reason: LostReason) {
+        self.homes[index].forget_session();
+        let verdict = self.asking(Owner::Home(index), |client, ask| {
+            let Self { homes, rng, .. } = client;
+            homes[index].dial.lost(now, reason, ask, rng)
+        });
+        self.home_verdict(index, verdict);
+    }
+
+    fn home_verdict(&mut self, index: usize, verdict: Verdict) {
+        match verdict {
+            Verdict::Retrying => self.set_home_state(index, HomeState::Connecting),
+            Verdict::Unavailable => {
+                self.set_home_state(index, HomeState::Unavailable);
+                if let Phase::Waiting { until_us } = self.homes[index].dial.phase() {
+                    self.timers.set(Timer::Home(index), until_us);
+                }
+            }
+        }
+    }
+
+    fn set_home_state(&mut self, index: usize, state: HomeState) {
+        let home = &mut self.homes[index];
+        // While it stays unavailable, each new attempt is not news.
+        let quiet = home.state == HomeState::Unavailable && state == HomeState::Connecting;
+        if home.state != state && !quiet {
+            home.state = state;
+            self.events.push_back(Event::Home { peer: home.dial.peer.clone(), state });
+        }
+    }
+
+    /// The home peer forgot everything: contacts whose messages were held there are asked to offer them again. Spread
+    /// over time, so that peers who serve several contacts cannot link them by the moment.
+    fn note_boot(&mut self, now: Now, index: usize, boot: BootId, restarted: bool) {
+        let known = self.profile.last_boot.replace(boot.0);
+        let new = restarted || known.is_some_and(|old| old != boot.0);
+        if known != Some(boot.0) {
+            self.profile.save(&mut self.writes);
+        }
+        if !new || index != 0 {
+            return;
+        }
+        for (n, contact) in self.contacts.values_mut().filter(|c| c.row.grant.is_some()).enumerate() {
+            let due = now.after_us(n as u64 * 2 * SECOND);
+            contact.ask_again = true;
+            contact.receipt_due_us = Some(contact.receipt_due_us.map_or(due, |old| old.min(due)));
+            self.timers.set_earlier(Timer::Contact(contact.row.id), due);
+        }
+    }
+}

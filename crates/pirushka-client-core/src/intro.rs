@@ -1,0 +1,158 @@
+//! Introductions that come in: put the parts together, join the session, learn who it is, and ask the person, or accept
+//! by itself whom an invite lets in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pirushka_e2e::Session;
+use pirushka_e2e::content::{Body, Content, Hello};
+use pirushka_e2e::intro::{Intro, IntroPart, IntroReassembly};
+use pirushka_e2e::session::Opened;
+use pirushka_identity::Card;
+use pirushka_wire::{DeliveryId, IntroId, Now};
+
+use crate::api::{ContactId, ContactState, Event};
+use crate::client::Client;
+use crate::contact::Contact;
+use crate::contents::cleaned;
+use crate::limits::{CONTACTS_MAX, INTROS_MAX, REQUESTS_MAX};
+
+/// Parts that came, and the deliveries to acknowledge when the introduction is taken in.
+#[derive(Debug, Default)]
+pub(crate) struct Intros {
+    reassembly: IntroReassembly,
+    deliveries: BTreeMap<IntroId, Vec<(usize, DeliveryId)>>,
+    done: BTreeSet<IntroId>,
+}
+
+impl Client {
+    /// One part of an introduction. The parts stay at the peer until all are here and their effect is on disk.
+    pub(crate) fn take_intro_part(&mut self, now: Now, home: usize, delivery: DeliveryId, body: &[u8]) {
+        let Ok(part) = IntroPart::decode(body) else {
+            self.count("introduction part that does not decode");
+            return self.acknowledge(home, delivery);
+        };
+        if self.intros.done.contains(&part.intro) {
+            return self.acknowledge(home, delivery);
+        }
+        self.intros.deliveries.entry(part.intro).or_default().push((home, delivery));
+        let whole = self.intros.reassembly.insert(&part);
+        let open: BTreeSet<IntroId> = self.intros.reassembly.unfinished().collect();
+        match whole {
+            Ok(None) => return self.intros.deliveries.retain(|intro, _| open.contains(intro)),
+            Ok(Some(intro)) => self.take_intro(now, &intro),
+            Err(_) => self.count("introduction that does not decode"),
+        }
+        self.intros.done.insert(part.intro);
+        while self.intros.done.len() > INTROS_MAX * 4 {
+            self.intros.done.pop_first();
+        }
+        for (home, delivery) in self.intros.deliveries.remove(&part.intro).unwrap_or_default() {
+            self.acknowledge(home, delivery);
+        }
+    }
+
+    /// A whole introduction from the intro inbox.
+    fn take_intro(&mut self, now: Now, intro: &Intro) {
+        let Some((session, content, hello)) = self.join(now, intro) else { return };
+        let fingerprint = session.contact();
+        if let Some(&id) = self.by_fingerprint.get(&fingerprint) {
+            return self.adopt_known(now, id, session, &content);
+        }
+        if self.memory_of(&fingerprint).blocked {
+            return self.count("introduction of somebody blocked");
+        }
+        let auto = self.use_invite(now, &hello);
+        let requests = self.contacts.values().filter(|c| c.row.state == ContactState::Request).count();
+        if self.contacts.len() >= CONTACTS_MAX || (!auto && requests >= REQUESTS_MAX) {
+            return self.count("introduction beyond the limit");
+        }
+        let id = self.profile.take_contact();
+        self.profile.save(&mut self.writes);
+        let name = self.free_name(&hello.name);
+        let state = if auto { ContactState::Active } else { ContactState::Request };
+        let contact = Contact::new(id, name, fingerprint, state, now.wall_ms);
+        self.contacts.insert(id, contact);
+        self.by_fingerprint.insert(fingerprint, id);
+        self.events.push_back(Event::Contact(id));
+        self.adopt_known(now, id, session, &content);
+    }
+
+    /// A Welcome that came through a contact's queue: the contact began a new session.
+    pub(crate) fn take_welcome(&mut self, now: Now, id: ContactId, bytes: &[u8]) {
+        let Ok(intro) = Intro::decode(bytes) else { return self.count("Welcome that does not decode") };
+        let Some((session, content, _)) = self.join(now, &intro) else {
+            // Offered again after its receipt was lost.
+            return self.owe_receipt(now, id);
+        };
+        if self.contacts.get(&id).is_none_or(|c| c.fingerprint() != session.contact()) {
+            return self.count("Welcome of somebody else in a contact's queue");
+        }
+        self.adopt_known(now, id, session, &content);
+    }
+
+    fn adopt_known(&mut self, now: Now, id: ContactId, session: Session, content: &[u8]) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.row.state == ContactState::Blocked {
+            return self.count("introduction of somebody blocked");
+        }
+        if contact.knows_group(&session.name().0) {
+            self.count("Welcome that was played again");
+            return self.owe_receipt(now, id);
+        }
+        contact.adopt_session(session, true, &mut self.writes);
+        contact.row.epoch_ms = now.wall_ms;
+        contact.row.epoch_messages = 0;
+        contact.unreadable = None;
+        self.take_content(now, id, content);
+        self.retry_pending(now, id);
+        self.dirty.insert(id);
+    }
+
+    /// Joins the session of an introduction and opens its first message; `None` when anything about it does not hold.
+    fn join(&mut self, now: Now, intro: &Intro) -> Option<(Session, Vec<u8>, Hello)> {
+        let Self { identity, packages, .. } = self;
+        let joined = Session::join(identity, packages, &intro.welcome, now.wall_s());
+        self.save_packages();
+        let Ok(mut joined) = joined else {
+            self.count("Welcome that cannot be joined");
+            return None;
+        };
+        let first = joined.session.open(&intro.first);
+        let checked = (|| {
+            let Ok(Opened::Application { plaintext, .. }) = first else { return None };
+            let content = Content::decode(&plaintext).ok()?;
+            let Body::Hello(hello) = content.body else { return None };
+            let card = Card::decode_verified(&hello.card, Some(&joined.fingerprint)).ok()?;
+            joined.session.check_certificate(card.certificate()).ok()?;
+            Some((plaintext, *hello))
+        })();
+        let Some((plaintext, hello)) = checked else {
+            self.count("introduction whose first message does not hold");
+            return None;
+        };
+        Some((joined.session, plaintext, hello))
+    }
+
+    /// Whether an invite lets the newcomer in without asking; it is used up by one.
+    fn use_invite(&mut self, now: Now, hello: &Hello) -> bool {
+        let Some(token) = hello.token else { return false };
+        let Some(invite) = self.invites.values_mut().find(|i| i.token() == token && i.is_open(now.wall_s())) else {
+            return false;
+        };
+        invite.uses_left -= 1;
+        let ask = invite.ask;
+        invite.save(&mut self.writes);
+        !ask
+    }
+
+    /// A name that no contact has: the wished one, or with a number behind it.
+    pub(crate) fn free_name(&self, wished: &str) -> String {
+        let wished = Some(cleaned(wished)).filter(|name| !name.is_empty()).unwrap_or_else(|| "guest".into());
+        let taken = |name: &str| self.contacts.values().any(|c| c.row.name.eq_ignore_ascii_case(name));
+        if !taken(&wished) {
+            return wished;
+        }
+        let numbered = (2u32..).map(|n| format!("{wished}-{n}"));
+        numbered.into_iter().find(|name| !taken(name)).unwrap_or(wished)
+    }
+}

@@ -1,0 +1,38 @@
+//! Bounds that keep memory and disk finite whatever comes in. Each has a reason and a behaviour when reached.
+
+/// The longest text that travels as a text. Longer ones are refused with a hint to send a file.
+pub const TEXT_MAX: usize = 64 * 1024;
+/// The longest first text that rides in an introduction; a longer one follows on the contact queue.
+pub const FIRST_TEXT_MAX: usize = 1024;
+/// The longest name, in characters.
+pub const NAME_MAX: usize = 64;
+/// People. A request beyond is left unanswered at the peer.
+pub const CONTACTS_MAX: usize = 1000;
+/// Open requests of strangers; further ones are dropped and counted.
+pub const REQUESTS_MAX: usize = 64;
+/// Sessions kept per contact: the current one and those that late messages may still belong to.
+pub const SESSIONS_MAX: usize = 4;
+/// Group ids remembered per contact, so that a Welcome played again revives nothing.
+pub const GROUPS_MAX: usize = 32;
+/// Ranges of received sequence numbers kept per contact; the lowest are forgotten.
+pub const RECEIVED_RANGES_MAX: usize = 512;
+/// Messages of a contact that wait for a commit. Beyond, they are acknowledged and dropped; the sender offers again.
+pub const UNREADABLE_MAX: usize = 256;
+/// Bytes of parts of long messages of one contact.
+pub const PART_BYTES_MAX: usize = 1 << 20;
+/// Introductions being put together from parts.
+pub const INTROS_MAX: usize = 16;
+/// Gap markers per contact; older gaps are no longer filled in place.
+pub const GAPS_MAX: usize = 64;
+/// A gap wider than this is shown, but late messages do not find places reserved in it.
+pub const GAP_WIDTH_MAX: u64 = 1024;
+/// Sockets open at the same time towards contacts' peers.
+pub const ROUTES_MAX: usize = 64;
+/// Ranges in one receipt.
+pub const RECEIPT_RANGES_MAX: usize = 32;
+/// Delivered texts whose reading is still awaited, per contact; older ones stay "delivered".
+pub const UNREAD_MAX: usize = 256;
+/// Texts of a contact that I have not seen; of older ones no read receipt is sent.
+pub const UNSEEN_MAX: usize = 1024;
+/// Deposits to one contact that are asked at the same time.
+pub const DEPOSITS_MAX: usize = 64;

@@ -1,0 +1,73 @@
+//! My contact queues: one per contact, opened at my home peer, given to the contact end to end.
+
+use pirushka_wire::{QueueId, QueueSecret};
+use rand_core::Rng;
+
+use crate::api::{ContactId, Table};
+use crate::rows::WriteSet;
+
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct TicketRow {
+    #[n(0)]
+    pub(crate) quota_kib: u32,
+    /// Unix seconds.
+    #[n(1)]
+    pub(crate) expiry: u64,
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) mac: [u8; 16],
+}
+
+#[derive(Clone, minicbor::Encode, minicbor::Decode)]
+pub(crate) struct QueueRow {
+    #[n(0)]
+    pub(crate) contact: ContactId,
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) id: [u8; 16],
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) secret: [u8; 16],
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) seal_key: [u8; 32],
+    /// The home peer's promise that lets the contact restore the queue.
+    #[n(4)]
+    pub(crate) ticket: Option<TicketRow>,
+    /// Expiry of the newest ticket that the contact was given; 0 = none.
+    #[n(5)]
+    pub(crate) ticket_given: u64,
+}
+
+impl Drop for QueueRow {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+        zeroize::Zeroize::zeroize(&mut self.seal_key);
+    }
+}
+
+impl QueueRow {
+    pub(crate) fn new(contact: ContactId, rng: &mut impl Rng) -> Self {
+        let mut row = Self { contact, id: [0; 16], secret: [0; 16], seal_key: [0; 32], ticket: None, ticket_given: 0 };
+        rng.fill_bytes(&mut row.id);
+        rng.fill_bytes(&mut row.secret);
+        rng.fill_bytes(&mut row.seal_key);
+        row
+    }
+
+    pub(crate) fn queue(&self) -> QueueId {
+        QueueId(self.id)
+    }
+
+    pub(crate) fn secret_hash(&self) -> [u8; 32] {
+        pirushka_identity::proofs::queue_secret_hash(&QueueSecret(self.secret))
+    }
+
+    pub(crate) fn save(&self, writes: &mut WriteSet) {
+        writes.put_row(Table::Queue, self.id, self);
+    }
+
+    pub(crate) fn delete(&self, writes: &mut WriteSet) {
+        writes.delete(Table::Queue, self.id);
+    }
+}

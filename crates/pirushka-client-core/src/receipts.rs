@@ -1,0 +1,103 @@
+//! End-to-end receipts: what came, what was seen. Cumulative, riding on whatever is sent; alone only when nothing else
+//! is. Never receipted themselves, never kept: a duplicate calls for a fresh one.
+
+use pirushka_e2e::content::Receipts;
+use pirushka_wire::time::SECOND;
+use pirushka_wire::{Now, RangeSet};
+
+use crate::api::{ContactId, Event, MessageId, MessageState, Table};
+use crate::client::Client;
+use crate::contact::Contact;
+use crate::limits::{RECEIPT_RANGES_MAX, RECEIVED_RANGES_MAX, UNREAD_MAX};
+use crate::rows::encode;
+use crate::timers::Timer;
+
+impl Contact {
+    /// What to tell the contact about its messages.
+    pub(crate) fn receipts(&self) -> Receipts {
+        Receipts { delivered: highest(&self.received), read: highest(&self.seen) }
+    }
+
+    /// Notes that a content came; tells whether it is new.
+    pub(crate) fn receive(&mut self, seq: u64) -> bool {
+        let new = self.received.insert(seq);
+        self.received.keep_highest(RECEIVED_RANGES_MAX);
+        self.changed |= new;
+        new
+    }
+}
+
+impl Client {
+    /// A receipt leaves soon, with or without company.
+    pub(crate) fn owe_receipt(&mut self, now: Now, id: ContactId) {
+        let due = now.after_us(self.config.receipt_delay_us);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.receipt_due_us = Some(contact.receipt_due_us.map_or(due, |old| old.min(due)));
+        if due > now.mono_us {
+            self.timers.set_earlier(Timer::Contact(id), due);
+        }
+        self.dirty.insert(id);
+    }
+
+    /// The contact has these contents of mine: they leave the outbox (S3).
+    pub(crate) fn take_receipts(&mut self, now: Now, id: ContactId, receipts: &Receipts) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let mut news = vec![];
+        let confirmed = |seq: u64| seq > 0 && receipts.delivered.contains(seq);
+        let done: Vec<u64> = contact.outbox.values().filter(|i| confirmed(i.row.seq)).map(|i| i.row.id).collect();
+        for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
+            item.delete(&mut self.writes);
+            contact.changed = true;
+            if let Some(message) = item.row.message {
+                contact.row.unread.push((item.row.seq, message));
+                news.push((message, MessageState::Delivered));
+            }
+        }
+        let excess = contact.row.unread.len().saturating_sub(UNREAD_MAX);
+        contact.row.unread.drain(..excess);
+        let read: Vec<MessageId> = (contact.row.unread.iter())
+            .filter(|(seq, _)| receipts.read.contains(*seq))
+            .map(|&(_, message)| message)
+            .collect();
+        if !read.is_empty() {
+            contact.row.unread.retain(|(seq, _)| !receipts.read.contains(*seq));
+            contact.changed = true;
+        }
+        news.extend(read.into_iter().map(|message| (message, MessageState::Read)));
+        for (message, state) in news {
+            self.writes.put(Table::MessageState, message.0.to_be_bytes(), encode(&state));
+            self.events.push_back(Event::MessageState { contact: id, id: message, state });
+        }
+        self.hurry_offers(now, id);
+    }
+
+    /// The contact is there now: what it has not confirmed is offered again soon rather than at the end of a long
+    /// pause, but not while the receipt of the last offer may still be on its way.
+    fn hurry_offers(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let patience = 10 * SECOND;
+        let mut next = u64::MAX;
+        for item in contact.outbox.values_mut().filter(|item| item.offers > 0) {
+            item.offer_us = item.offer_us.min(now.mono_us.max(item.offered_us.saturating_add(patience)));
+            next = next.min(item.offer_us);
+        }
+        if next != u64::MAX {
+            self.timers.set_earlier(Timer::Contact(id), next);
+        }
+    }
+
+    /// The contact's peer was restarted and has lost what it held: everything unconfirmed is offered again at once.
+    pub(crate) fn offer_again(&mut self, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        for item in contact.outbox.values_mut().filter(|item| item.offers > 0) {
+            item.offer_us = 0;
+        }
+        self.dirty.insert(id);
+    }
+}
+
+fn highest(set: &RangeSet) -> RangeSet {
+    let mut set = set.clone();
+    set.keep_highest(RECEIPT_RANGES_MAX);
+    set
+}

@@ -1,0 +1,200 @@
+//! What a contact left in its queue: envelope, parts, MLS message, content. Each step either ends in rows that are
+//! written before the peer is told to forget, or is refused by name.
+
+use pirushka_e2e::chunks::Outcome;
+use pirushka_e2e::content::Content;
+use pirushka_e2e::envelope::{self, Part, kind};
+use pirushka_e2e::session::{OpenError, Opened, peek};
+use pirushka_wire::time::MS;
+use pirushka_wire::{Now, QueueId};
+
+use crate::api::{ContactId, ContactState, Table};
+use crate::client::Client;
+use crate::contact::pending_key;
+use crate::limits::UNREADABLE_MAX;
+use crate::outbox::{Item, ItemKind};
+
+/// A part of a long message, until the others are there.
+#[derive(minicbor::Encode, minicbor::Decode)]
+pub(crate) struct PartRow {
+    #[n(0)]
+    pub(crate) kind: u8,
+    #[n(1)]
+    pub(crate) n: u16,
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// `contact u32 | message id[8] | i u16`
+pub(crate) fn part_key(contact: ContactId, message_id: &[u8; 8], i: u16) -> Vec<u8> {
+    let mut key = contact.0.to_be_bytes().to_vec();
+    key.extend(message_id);
+    key.extend(i.to_be_bytes());
+    key
+}
+
+impl Client {
+    /// An envelope from one of my queues. Tells whether the peer may forget it.
+    pub(crate) fn take_envelope(&mut self, now: Now, queue: QueueId, envelope: &[u8]) -> bool {
+        let Some(row) = self.queues.get(&queue) else {
+            self.count("envelope for a queue that is not mine");
+            return true;
+        };
+        let id = row.contact;
+        let opened = envelope::open(&queue, &row.seal_key, envelope);
+        let blocked = self.contacts.get(&id).is_none_or(|c| c.row.state == ContactState::Blocked);
+        match opened {
+            Ok(_) if blocked => self.count("envelope from a blocked contact"),
+            Ok(part) => self.take_part(now, id, part),
+            Err(_) => self.count("envelope that does not open"),
+        }
+        true
+    }
+
+    fn take_part(&mut self, now: Now, id: ContactId, part: Part) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let (key, row) =
+            (part_key(id, &part.message_id, part.i), PartRow { kind: part.kind, n: part.n, bytes: part.bytes.clone() });
+        match contact.reassembly.insert(part) {
+            Outcome::Whole { kind, message_id, message } => {
+                for i in 0..row.n {
+                    self.writes.delete(Table::Part, part_key(id, &message_id, i));
+                }
+                self.take_message(now, id, kind, message);
+            }
+            Outcome::Waiting { evicted } => {
+                self.writes.put_row(Table::Part, key, &row);
+                for (message_id, i) in evicted.iter().flat_map(|m| (0..envelope::PARTS_MAX).map(move |i| (m, i))) {
+                    self.writes.delete(Table::Part, part_key(id, message_id, i));
+                }
+            }
+            // Whatever is offered again lacks a receipt.
+            Outcome::Duplicate => self.owe_receipt(now, id),
+            Outcome::Contradiction => self.count("part that contradicts earlier ones"),
+        }
+    }
+
+    fn take_message(&mut self, now: Now, id: ContactId, kind: u8, message: Vec<u8>) {
+        match kind {
+            kind::MLS => self.take_mls(now, id, message, true),
+            kind::WELCOME => self.take_welcome(now, id, &message),
+            _ => self.count("message of an unknown kind"),
+        }
+        self.dirty.insert(id);
+    }
+
+    /// Opens one MLS message. What waits for a commit or a Welcome is kept, if `keep`.
+    fn take_mls(&mut self, now: Now, id: ContactId, bytes: Vec<u8>, keep: bool) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(about) = peek(&bytes) else { return self.count("message that is not MLS") };
+        let number = about.name.number();
+        let Some(session) = contact.sessions.get_mut(&number).filter(|s| s.name() == about.name) else {
+            if contact.knows_group(&about.name.0) {
+                return self.count("message of a session that is over");
+            }
+            self.note_unreadable(now, id);
+            return self.keep_pending(id, bytes, keep);
+        };
+        match session.open(&bytes) {
+            Ok(Opened::Application { epoch, plaintext }) => {
+                let plaintext = zeroize::Zeroizing::new(plaintext);
+                self.opened(now, id, number, epoch);
+                self.take_content(now, id, &plaintext);
+            }
+            Ok(Opened::Committed { epoch }) => {
+                contact.row.epoch_ms = now.wall_ms;
+                contact.row.epoch_messages = 0;
+                self.opened(now, id, number, epoch);
+                self.owe_receipt(now, id);
+                self.retry_pending(now, id);
+            }
+            Err(OpenError::Duplicate | OpenError::StaleCommit) => self.owe_receipt(now, id),
+            Err(OpenError::UnknownEpoch { future: true }) => self.keep_pending(id, bytes, keep),
+            Err(OpenError::UnknownEpoch { future: false } | OpenError::GenerationTooOld) => {
+                // The sender encrypts it again when it offers it next.
+                self.count("message too old to open");
+            }
+            Err(OpenError::OutOfTurn) => self.count("commit out of turn"),
+            Err(OpenError::HasProposals) => self.count("proposal"),
+            Err(OpenError::NoPath) => self.count("commit without a path"),
+            Err(_) => {
+                self.count("message that does not open");
+                self.note_unreadable(now, id);
+            }
+        }
+    }
+
+    /// A message of this session and epoch was authentic: the other side is there, and has my earlier commits.
+    fn opened(&mut self, now: Now, id: ContactId, number: u64, epoch: u64) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.mark_usable(number);
+        contact.unreadable = None;
+        contact.row.epoch_messages += 1;
+        contact.row.active_ms = now.wall_ms;
+        contact.changed = true;
+        let confirmed = |item: &Item| {
+            item.row.kind == ItemKind::Commit
+                && item
+                    .row
+                    .sealed
+                    .as_ref()
+                    .is_some_and(|s| s.session < number || (s.session == number && s.epoch < epoch))
+        };
+        let done: Vec<u64> = contact.outbox.values().filter(|item| confirmed(item)).map(|item| item.row.id).collect();
+        for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
+            item.delete(&mut self.writes);
+        }
+    }
+
+    /// A content of this contact, opened and authentic.
+    pub(crate) fn take_content(&mut self, now: Now, id: ContactId, plaintext: &[u8]) {
+        let Ok(content) = Content::decode(plaintext) else { return self.count("content that does not decode") };
+        if let Some(receipts) = &content.receipts {
+            self.take_receipts(now, id, receipts);
+        }
+        self.dirty.insert(id);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if content.seq == 0 {
+            return self.take_unsequenced(id, &content.body);
+        }
+        let is_new = contact.receive(content.seq);
+        if contact.row.state != ContactState::Request {
+            self.owe_receipt(now, id);
+        }
+        if is_new {
+            self.take_body(now, id, content);
+            self.advance_display(now, id);
+        }
+    }
+
+    fn keep_pending(&mut self, id: ContactId, bytes: Vec<u8>, keep: bool) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if !keep || contact.pending.values().any(|other| *other == bytes) {
+            return;
+        }
+        if contact.pending.len() >= UNREADABLE_MAX {
+            return self.count("unreadable message beyond the limit");
+        }
+        let arrival = contact.pending.last_key_value().map_or(0, |(n, _)| n + 1);
+        self.writes.put(Table::Pending, pending_key(id, arrival), bytes.clone());
+        contact.pending.insert(arrival, bytes);
+    }
+
+    /// Something changed that may make waiting messages readable.
+    pub(crate) fn retry_pending(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        for (arrival, bytes) in std::mem::take(&mut contact.pending) {
+            self.writes.delete(Table::Pending, pending_key(id, arrival));
+            self.take_mls(now, id, bytes, true);
+        }
+    }
+
+    fn note_unreadable(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let (since, count) = contact.unreadable.unwrap_or((now.mono_us, 0));
+        contact.unreadable = Some((since, count + 1));
+        let look_at = since.saturating_add(self.config.unreadable_us).saturating_add(MS);
+        self.timers.set_earlier(crate::timers::Timer::Contact(id), look_at);
+    }
+}

@@ -1,0 +1,319 @@
+//! Looking after one contact: compose what waits, seal it, offer it, and say when to look again.
+
+use std::mem;
+
+use pirushka_e2e::content::{Body, Content};
+use pirushka_e2e::envelope::{self, kind};
+use pirushka_e2e::session::policy::{EpochUse, needs_commit};
+use pirushka_wire::{Now, QueueId};
+
+use crate::api::{ContactId, ContactState};
+use crate::client::Client;
+use crate::contact::{Contact, GrantRow};
+use crate::outbox::{Item, ItemKind, ItemRow, PartRow, SealedRow};
+use crate::timers::Timer;
+
+/// More than this many messages behind in the ratchet, an unconfirmed content is encrypted anew (128 can be skipped).
+const STALE_GENERATIONS: u32 = 64;
+/// More than this many epochs behind, likewise (three past epochs can be read).
+const STALE_EPOCHS: u64 = 1;
+
+impl Client {
+    /// Does everything that can be done for a contact now.
+    pub(crate) fn drive_contact(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        match contact.row.state {
+            ContactState::Blocked | ContactState::Request => self.close_route(now, id),
+            ContactState::Adding | ContactState::Active => {
+                self.progress_hello(now, id);
+                self.renew_if_unreadable(now, id);
+                self.commit_if_due(now, id);
+                self.seal_items(now, id);
+                self.receipt_if_due(now, id);
+                self.offer_if_due(now, id);
+                self.rest_route(now, id);
+            }
+        }
+        self.save_contact(id);
+    }
+
+    /// Writes what changed about a contact and its sessions.
+    pub(crate) fn save_contact(&mut self, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.save_sessions(&mut self.writes);
+        if contact.changed {
+            contact.save(&mut self.writes);
+        }
+    }
+
+    /// Puts a content in the outbox; it is on disk with the next commit.
+    pub(crate) fn enqueue(
+        &mut self,
+        now: Now,
+        id: ContactId,
+        kind: ItemKind,
+        body: Option<Body>,
+        message: Option<crate::api::MessageId>,
+    ) -> Option<(u64, [u8; 16])> {
+        let content = self.random();
+        let item_id = self.profile.take_item();
+        self.profile.save(&mut self.writes);
+        let contact = self.contacts.get_mut(&id)?;
+        let seq = contact.row.next_seq;
+        contact.row.next_seq += 1;
+        contact.changed = true;
+        // Callers keep to the limits; what does not fit them would be refused here rather than sent.
+        let encode = |body| Content { id: content, seq, time_ms: now.wall_ms, receipts: None, body }.encode();
+        let body = body.map(encode).transpose().ok()?.unwrap_or_default();
+        let row = ItemRow {
+            id: item_id,
+            contact: id,
+            kind,
+            seq,
+            content,
+            body,
+            message,
+            sealed: None,
+            created_ms: now.wall_ms,
+        };
+        let item = Item::new(row);
+        item.save(&mut self.writes);
+        contact.outbox.insert(item_id, item);
+        self.dirty.insert(id);
+        Some((seq, content))
+    }
+
+    /// New keys for the session, when they are due and it is our turn; otherwise the other side is asked, once an epoch.
+    fn commit_if_due(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.row.grant.is_none() {
+            return;
+        }
+        let (epoch_ms, messages, active_ms) = (contact.row.epoch_ms, contact.row.epoch_messages, contact.row.active_ms);
+        let wanted = contact.commit_wanted;
+        let asked_in = contact.row.commit_asked_in;
+        let Some((number, session)) = contact.current_session() else { return };
+        let (epoch, may_commit) = (session.epoch(), session.may_commit());
+        // The joiner's first answer commits and retires the prekey.
+        let first_answer = epoch == 1 && may_commit;
+        let usage = EpochUse {
+            since_s: epoch_ms / 1000,
+            messages,
+            offline_s: now.wall_ms.saturating_sub(active_ms) / 1000,
+            unreceipted_earlier: false,
+        };
+        let due = first_answer || wanted || needs_commit(now.wall_s(), &usage);
+        if !due {
+            return;
+        }
+        if !may_commit {
+            if asked_in != Some(epoch) && epoch > 1 {
+                contact.row.commit_asked_in = Some(epoch);
+                self.enqueue(now, id, ItemKind::Content, Some(Body::PleaseCommit), None);
+            }
+            return;
+        }
+        let unreceipted =
+            |item: &Item| item.row.sealed.as_ref().is_some_and(|s| s.session == number && s.epoch < epoch);
+        if contact.outbox.values().any(unreceipted) {
+            return;
+        }
+        let Self { contacts, identity, rng, .. } = self;
+        let Some((_, session)) = contacts.get_mut(&id).and_then(Contact::current_session) else { return };
+        match session.commit(identity, rng) {
+            Ok(bytes) => self.enqueue_commit(now, id, bytes, number, epoch),
+            Err(_) => self.count("commit failed"),
+        }
+    }
+
+    fn enqueue_commit(&mut self, now: Now, id: ContactId, bytes: Vec<u8>, number: u64, epoch: u64) {
+        let content = self.random();
+        let item_id = self.profile.take_item();
+        self.profile.save(&mut self.writes);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.commit_wanted = false;
+        contact.row.epoch_ms = now.wall_ms;
+        contact.row.epoch_messages = 0;
+        contact.changed = true;
+        let Some(grant) = contact.row.grant.clone() else { return };
+        let mut item = Item::new(ItemRow {
+            id: item_id,
+            contact: id,
+            kind: ItemKind::Commit,
+            seq: 0,
+            content,
+            body: bytes,
+            message: None,
+            sealed: None,
+            created_ms: now.wall_ms,
+        });
+        let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
+        item.seal(SealedRow {
+            session: number,
+            epoch,
+            generation: 0,
+            queue: grant.queue,
+            parts,
+            sealed_ms: now.wall_ms,
+        });
+        item.save(&mut self.writes);
+        contact.outbox.insert(item_id, item);
+    }
+
+    /// Encrypts what waits, in order, as far as the window goes; and again what has aged too far.
+    fn seal_items(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(grant) = contact.row.grant.clone() else { return };
+        let Some((number, session)) = contact.current_session() else { return };
+        let (epoch, sent) = (session.epoch(), session.sent_in_epoch());
+        let stale = |item: &Item| {
+            let due = item.offer_us <= now.mono_us && item.row.kind == ItemKind::Content;
+            let aged = |s: &SealedRow| {
+                s.session != number
+                    || s.queue != grant.queue
+                    || epoch.saturating_sub(s.epoch) > STALE_EPOCHS
+                    || (s.epoch == epoch && sent.saturating_sub(s.generation) > STALE_GENERATIONS)
+            };
+            due && item.has_idle_part() && item.row.sealed.as_ref().is_some_and(aged)
+        };
+        for item in contact.outbox.values_mut() {
+            if stale(item) {
+                item.unseal();
+            }
+            let moved = item.row.sealed.as_ref().is_some_and(|s| s.queue != grant.queue);
+            if moved && item.row.kind == ItemKind::Commit {
+                let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
+                let old = item.row.sealed.take();
+                if let Some(old) = old {
+                    item.seal(SealedRow { queue: grant.queue, parts, ..old });
+                    item.save(&mut self.writes);
+                }
+            }
+        }
+        let mut under_way = contact.outbox.values().filter(|item| item.row.sealed.is_some()).count();
+        let waiting: Vec<u64> =
+            contact.outbox.values().filter(|item| item.row.sealed.is_none()).map(|item| item.row.id).collect();
+        for item in waiting {
+            if under_way >= self.config.window || !self.seal_item(now, id, item, &grant) {
+                break;
+            }
+            under_way += 1;
+        }
+    }
+
+    /// Seals one content in the current session. `false` when it cannot be sealed yet, and so nothing behind it.
+    fn seal_item(&mut self, now: Now, id: ContactId, item: u64, grant: &GrantRow) -> bool {
+        let Self { contacts, identity, rng, writes, .. } = self;
+        let Some(contact) = contacts.get_mut(&id) else { return false };
+        let receipts = contact.receipts();
+        let Some(row) = contact.outbox.get(&item).map(|item| &item.row) else { return false };
+        if row.kind != ItemKind::Content || row.body.is_empty() {
+            // An introduction that is under way elsewhere holds nobody up; one that is not composed does.
+            return row.kind == ItemKind::Intro;
+        }
+        let Ok(mut content) = Content::decode(&row.body) else { return false };
+        content.receipts = Some(receipts);
+        let Ok(plaintext) = content.encode().map(zeroize::Zeroizing::new) else { return false };
+        let Some((number, session)) = contact.current_session() else { return false };
+        let Ok(ciphertext) = session.encrypt(identity, rng, &plaintext) else { return false };
+        let parts = envelopes(grant, kind::MLS, &ciphertext.bytes, rng);
+        let sealed = SealedRow {
+            session: number,
+            epoch: ciphertext.epoch,
+            generation: ciphertext.generation,
+            queue: grant.queue,
+            parts,
+            sealed_ms: now.wall_ms,
+        };
+        contact.row.epoch_messages += 1;
+        contact.row.active_ms = now.wall_ms;
+        contact.changed = true;
+        // The receipt rode along.
+        contact.receipt_due_us = None;
+        if let Some(item) = contact.outbox.get_mut(&item) {
+            item.seal(sealed);
+            item.save(writes);
+        }
+        true
+    }
+
+    /// A receipt that found no company leaves alone.
+    fn receipt_if_due(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(due) = contact.receipt_due_us else { return };
+        if due > now.mono_us {
+            self.timers.set_earlier(Timer::Contact(id), due);
+            return;
+        }
+        let again = mem::take(&mut contact.ask_again);
+        contact.receipt_due_us = None;
+        let Some(grant) = contact.row.grant.clone() else { return };
+        let content: [u8; 16] = self.random();
+        let Self { contacts, identity, rng, .. } = self;
+        let Some(contact) = contacts.get_mut(&id) else { return };
+        let body = if again { Body::OfferAgain } else { Body::Receipt };
+        let receipts = Some(contact.receipts());
+        let plaintext = Content { id: content, seq: 0, time_ms: now.wall_ms, receipts, body }.encode();
+        let Ok(plaintext) = plaintext else { return };
+        let Some((number, session)) = contact.current_session() else { return };
+        let Ok(ciphertext) = session.encrypt(identity, rng, &plaintext) else { return };
+        let parts = envelopes(&grant, kind::MLS, &ciphertext.bytes, rng);
+        let mut item = Item::new(ItemRow {
+            id: 0,
+            contact: id,
+            kind: ItemKind::Content,
+            seq: 0,
+            content,
+            body: vec![],
+            message: None,
+            sealed: None,
+            created_ms: now.wall_ms,
+        });
+        item.seal(SealedRow {
+            session: number,
+            epoch: ciphertext.epoch,
+            generation: ciphertext.generation,
+            queue: grant.queue,
+            parts,
+            sealed_ms: now.wall_ms,
+        });
+        // A receipt replaces the one before it unless that is on its way.
+        contact.volatile.retain(|old| !old.has_idle_part());
+        contact.volatile.push_back(item);
+    }
+
+    /// Offers what is due, and sets the clock for what is not.
+    fn offer_if_due(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let mut next = u64::MAX;
+        let mut due = !contact.volatile.is_empty();
+        for item in contact.outbox.values_mut().filter(|item| item.row.sealed.is_some()) {
+            if item.offer_us > now.mono_us {
+                next = next.min(item.offer_us);
+                continue;
+            }
+            if !item.has_idle_part() && item.is_settled() {
+                item.reset_parts();
+            }
+            due |= item.has_idle_part();
+        }
+        if next != u64::MAX {
+            self.timers.set_earlier(Timer::Contact(id), next);
+        }
+        if due && self.open_route(now, id) {
+            self.offer_items(now, id);
+        }
+    }
+}
+
+/// Cuts and seals MLS bytes for a contact's queue, each envelope with a deposit id of its own.
+pub(crate) fn envelopes(grant: &GrantRow, kind: u8, bytes: &[u8], rng: &mut rand_chacha::ChaCha20Rng) -> Vec<PartRow> {
+    use rand_core::Rng as _;
+    let sealed = envelope::seal_parts(&QueueId(grant.queue), &grant.seal_key, kind, bytes, rng).unwrap_or_default();
+    let part = |bytes| {
+        let mut deposit = [0; 16];
+        rng.fill_bytes(&mut deposit);
+        PartRow { deposit, bytes }
+    };
+    sealed.into_iter().map(part).collect()
+}
