@@ -22,6 +22,11 @@ mod sources;
 mod tokens;
 mod user;
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod stories;
+
 use std::collections::{BTreeSet, HashMap};
 
 use pirushka_wire::time::SECOND;
@@ -33,6 +38,8 @@ use hourly::Hourly;
 pub(crate) use inbox::Part;
 pub(crate) use intro::IntroDeposit;
 pub(crate) use queue_list::QueueSetting;
+#[cfg(test)]
+use queue_list::TicketGrant;
 pub(crate) use register::Registered;
 pub(crate) use sources::Source;
 pub(crate) use user::UserId;

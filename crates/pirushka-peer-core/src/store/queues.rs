@@ -47,11 +47,6 @@ impl Queue {
     pub(crate) fn opens(&self, secret_hash: &[u8; 32]) -> bool {
         self.secret_hash.ct_eq(secret_hash).into()
     }
-
-    #[cfg(test)]
-    pub(crate) fn held(&self) -> (u64, u32) {
-        (self.plain.bytes + self.bulk.bytes, self.plain.messages + self.bulk.messages)
-    }
 }
 
 impl Queues {
