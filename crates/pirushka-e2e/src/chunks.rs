@@ -38,7 +38,7 @@ pub enum Outcome {
     },
     /// This part was here already, or its message is finished.
     Duplicate,
-    /// The part contradicts earlier ones of the same message id.
+    /// The part contradicts itself, or earlier ones of the same message id.
     Contradiction,
 }
 
@@ -72,6 +72,9 @@ impl Reassembly {
         if self.finished.contains(&part.message_id) {
             return Outcome::Duplicate;
         }
+        if part.i >= part.n {
+            return Outcome::Contradiction;
+        }
         if part.n == 1 && !self.unfinished.contains_key(&part.message_id) {
             self.finish(part.message_id);
             return Outcome::Whole { kind: part.kind, message_id: part.message_id, message: part.bytes };
@@ -79,7 +82,7 @@ impl Reassembly {
         self.clock += 1;
         let message_id = part.message_id;
         let entry = self.unfinished.entry(message_id).or_insert_with(|| Unfinished::new(&part));
-        if (entry.kind, entry.n) != (part.kind, part.n) || part.i >= part.n {
+        if (entry.kind, entry.n) != (part.kind, part.n) {
             return Outcome::Contradiction;
         }
         if let Some(earlier) = entry.parts.get(&part.i) {

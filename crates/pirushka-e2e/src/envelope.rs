@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_text_of_64_kib_fits_and_what_is_longer_than_128_parts_is_refused() {
-        assert!(MESSAGE_MAX > 64 * 1024 + 1024);
+        const { assert!(MESSAGE_MAX > 64 * 1024 + 1024) };
         let too_long = vec![0; MESSAGE_MAX + 1];
         assert_eq!(
             seal_parts(&QUEUE, &KEY, kind::MLS, &too_long, &mut rng()),
