@@ -7,6 +7,7 @@ Every valid vector must come out as it says, every invalid one must be refused. 
 
 import base64
 import hashlib
+import hmac
 import ipaddress
 import json
 import re
@@ -18,7 +19,10 @@ from blake3 import blake3
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -360,6 +364,114 @@ def check_proofs(vector):
     claim = bytes.fromhex(vector["fingerprint"] + vector["queue"] + vector["secret_hash"])
     claim += struct.pack(">IQ", vector["quota_kib"], vector["expiry"])
     expect(vector, {"mac": blake3(claim, key=bytes.fromhex(vector["key"])).digest()[:16].hex()})
+
+
+# --- link.md: a handshake and a restart, read by somebody who holds the peer's static key
+
+
+def mac(key, data, size):
+    return blake3(data, key=key).digest(size)[:size]
+
+
+def xor(a, b):
+    return bytes(x ^ y for x, y in zip(a, b, strict=True))
+
+
+def unveil(datagram, peer_id):
+    """The bare Root packet, and whether it is sealed."""
+    mask = Cipher(ChaCha20(kdf("pirushka 2026 veil sealed", peer_id), bytes(4) + datagram[:12]), None).encryptor()
+    header = mask.update(datagram[16:36])
+    if header[1:4] == b"\x20\x00\x10":
+        return header[:4] + datagram[:16] + header[4:] + datagram[36:]
+    salt, packet = datagram[:8], datagram[8:]
+    stream = blake3(salt, key=kdf("pirushka 2026 veil handshake", peer_id)).digest(len(packet))
+    return xor(packet, stream)
+
+
+def noise_key(chaining, secret):
+    """HKDF of the Noise specification, section 4.3, two outputs."""
+    temporary = hmac.digest(chaining, secret, "blake2s")
+    first = hmac.digest(temporary, b"\x01", "blake2s")
+    return first, hmac.digest(temporary, first + b"\x02", "blake2s")
+
+
+def verify_noise_1(prologue, static, peer_id, message):
+    """Message 1 of Noise_NK: `e, es` and an empty payload, whose tag must hold."""
+    name = b"Noise_NK_25519_AESGCM_BLAKE2s".ljust(32, b"\0")
+    state = name
+    for part in (prologue, peer_id, message[:32]):
+        state = hashlib.blake2s(state + part).digest()
+    shared = static.exchange(X25519PublicKey.from_public_bytes(message[:32]))
+    _, key = noise_key(name, shared)
+    try:
+        AESGCM(key).decrypt(bytes(12), message[32:], state)
+    except InvalidTag as fault:
+        raise Refused("a noise message that does not decrypt") from fault
+
+
+class Conversation:
+    """What must be remembered between the datagrams of one conversation, which stand in order."""
+
+    def __init__(self):
+        self.mac1 = self.hello = self.cookie = self.session = None
+
+
+CONVERSATIONS = {True: Conversation(), False: Conversation()}
+
+
+def check_link(vector):
+    talk, peer_id = CONVERSATIONS[vector["veiled"]], bytes.fromhex(vector["peer_id"])
+    datagram, secret = bytes.fromhex(vector["datagram"]), bytes.fromhex(vector["static_key"])
+    static = X25519PrivateKey.from_private_bytes(secret)
+    need(static.public_key().public_bytes_raw() == peer_id, "another key")
+    need(len(datagram) <= DATAGRAM_MAX, "too large")
+    packet = unveil(datagram, peer_id) if vector["veiled"] else datagram
+    root = read_root(packet)
+    need(root["direction"] == (2 if vector["from"] == "client" else 1), "another direction")
+    r = Reader(bytes.fromhex(root["payload"]))
+    handshake_key = kdf("pirushka 2026 handshake mac", peer_id)
+    zeroed = packet[:4] + bytes(16) + packet[20:]
+    if root["type"] == 0x10:
+        read_hello(vector, talk, packet, r, mac(handshake_key, zeroed, 16) == packet[4:20], static, peer_id)
+    elif root["type"] == 0x11:
+        need(mac(handshake_key, zeroed + talk.mac1, 16) == packet[4:20], "a MAC that does not hold")
+        need(r.take(8) == talk.session, "another session")
+        talk.cookie = r.take(24)
+        need(talk.cookie == bake(vector, secret, talk), "a cookie of somebody else")
+        need(len(datagram) <= talk.hello, "an answer larger than its question")
+    elif root["type"] == 0x12:
+        need(root["signature"] == "" and r.take(8) == talk.session, "another session")
+        need(len(datagram) <= talk.hello, "an answer larger than its question")
+    elif root["type"] == 0x20:
+        need(root["timestamp"] == 1, "not the first packet")
+        need(128 <= len(datagram) < 128 + 16, "no bucket")
+        talk.peer_session = r.take(8)
+        need(talk.peer_session[2] == vector["wall_s"] // 3600 % 256, "another hour")
+    else:
+        need(root["type"] == 0x21, "an unknown type")
+        need(r.take(8) == talk.peer_session, "another session")
+        need(r.take(16) == mac(kdf("pirushka 2026 reset", secret), talk.peer_session, 16), "another token")
+        need(len(datagram) < 128, "an answer larger than its question")
+
+
+def read_hello(vector, talk, packet, r, mac_holds, static, peer_id):
+    need(mac_holds, "a MAC1 that does not hold")
+    need(192 <= len(packet) <= 512, "no size of a HELLO")
+    version, flags, talk.session = r.number(1), r.number(1), r.take(8)
+    need(version == 1, "another version")
+    cookie = r.take(r.number(1))
+    need(cookie == (talk.cookie or b""), "another cookie")
+    talk.noise = r.take(48)
+    verify_noise_1(b"DCSC1" + peer_id + bytes([version, flags]) + talk.session, static, peer_id, talk.noise)
+    talk.mac1, talk.hello = packet[4:20], len(bytes.fromhex(vector["datagram"]))
+
+
+def bake(vector, secret, talk):
+    host, port = vector["client_address"].rsplit(":", 1)
+    source = bytes(10) + b"\xff\xff" + ipaddress.IPv4Address(host).packed + int(port).to_bytes(2, "big")
+    epoch = (vector["wall_s"] // 60).to_bytes(4, "big")
+    key = mac(kdf("pirushka 2026 cookie", secret), epoch, 32)
+    return epoch + mac(key, source + talk.session + talk.noise, 20)
 
 
 # --- end-to-end.md: envelopes

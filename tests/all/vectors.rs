@@ -2,6 +2,7 @@
 //! uses no code of ours. `PIRUSHKA_WRITE_VECTORS=1` writes them anew after a change of the protocol.
 
 mod end_to_end;
+mod link;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +35,7 @@ fn our_code_makes_and_reads_the_vectors_of_the_spec() {
         ("card", "CARDs (end-to-end.md, \"CARD\")", cards()),
         ("frames", "Frames inside a sealed packet (packets.md, \"Frames\")", frames()),
         ("proofs", "Hashes of secrets, and tickets (peer.md)", proofs_of_secrets()),
+        ("link", "Datagrams of a handshake and a restart, in order (link.md)", link::datagrams()),
         ("envelope", "Envelopes as a peer holds them (end-to-end.md, \"Envelopes\")", end_to_end::envelopes()),
         (
             "content",
