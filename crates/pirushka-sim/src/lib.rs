@@ -13,15 +13,20 @@
 pub mod checks;
 mod ledger;
 mod peer_node;
+mod person;
 pub mod plan;
 pub mod rand;
 pub mod random;
 mod raw;
+mod town;
 mod trace;
 mod world;
 
 pub use checks::{Rule, Violation};
 pub use peer_node::PeerNode;
+pub use person::{Person, Said};
+pub use pirushka_client_core::{HomeState, MessageId, MessageState};
+pub use plan::CrashPoint;
 pub use rand::Rand;
 pub use raw::{RawConfig, RawUser};
 pub use trace::Trace;

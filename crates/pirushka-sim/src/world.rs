@@ -1,6 +1,6 @@
 //! The world: peers, users, the network between them, the clock, and the onlooker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -67,6 +67,8 @@ pub struct Surroundings<'a> {
     pub out: &'a mut Vec<(u16, SocketAddr, Vec<u8>)>,
     /// Breaches that the user's own checks find.
     pub violations: &'a mut Vec<Violation>,
+    /// What has reached its recipient's disk: from, to, number.
+    pub shown: &'a mut BTreeSet<(String, String, u32)>,
     /// The world's clock.
     pub net_us: u64,
 }
@@ -105,6 +107,8 @@ pub struct World<U> {
     pub violations: Vec<Violation>,
     /// Datagrams that an attacker on the path has seen go to peers, the latest last.
     pub captured: Vec<(SocketAddr, Vec<u8>)>,
+    /// Texts that have reached their recipients' disks: from, to, number.
+    pub shown: BTreeSet<(String, String, u32)>,
     rand: Rand,
 }
 
@@ -124,6 +128,7 @@ impl<U: User> World<U> {
             trace: Trace::new(print),
             violations: vec![],
             captured: vec![],
+            shown: BTreeSet::new(),
             rand,
         }
     }
@@ -346,6 +351,7 @@ impl<U: User> World<U> {
             trace: &mut self.trace,
             out: &mut out,
             violations: &mut self.violations,
+            shown: &mut self.shown,
             net_us,
         };
         user.settle(now, &mut surroundings);

@@ -1,0 +1,144 @@
+//! What stories need: people who meet, write to each other, and wait.
+
+use pirushka_client_core::{ContactId, ContactState, MessageId, MessageState};
+use pirushka_wire::Address;
+use pirushka_wire::time::{DAY, SECOND};
+
+use crate::person::Person;
+use crate::world::World;
+
+impl World<Person> {
+    /// One invites, the other comes by the invite; both can write when this returns.
+    ///
+    /// # Panics
+    /// They do not become contacts within a minute.
+    pub fn meet(&mut self, inviting: usize, coming: usize) {
+        self.invite(inviting, coming);
+        let both = |world: &Self| world.are_contacts(inviting, coming);
+        assert!(self.until(self.now_us() + 60 * SECOND, both), "they do not meet: {:?}", self.violations);
+    }
+
+    /// One makes an invite, the other uses it; nothing is waited for.
+    ///
+    /// # Panics
+    /// One of them refuses the command.
+    pub fn invite(&mut self, inviting: usize, coming: usize) {
+        let address = self.make_invite(inviting);
+        self.come_by(coming, &address);
+    }
+
+    /// Makes an invite for one person, good for 60 days; gives the address.
+    ///
+    /// # Panics
+    /// The process is dead or has no home peer.
+    pub fn make_invite(&mut self, inviting: usize) -> Address {
+        let now = self.now_of(inviting);
+        let client = self.users[inviting].client_mut().expect("alive");
+        let id = client.new_invite(now, "story", 1, 60 * DAY / SECOND, false).expect("has a home peer");
+        let address = client.invite_address(id).expect("has a home peer");
+        self.settle_user(inviting);
+        address
+    }
+
+    /// Adds whoever the address names.
+    ///
+    /// # Panics
+    /// The process is dead or refuses the address.
+    pub fn come_by(&mut self, coming: usize, address: &Address) {
+        let now = self.now_of(coming);
+        let client = self.users[coming].client_mut().expect("alive");
+        client.add_contact(now, address, None).expect("a stranger");
+        self.settle_user(coming);
+    }
+
+    /// Accepts every request that waits at a person.
+    pub fn accept_all(&mut self, user: usize) {
+        let now = self.now_of(user);
+        let Some(client) = self.users[user].client_mut() else { return };
+        for contact in client.contacts().iter().filter(|contact| contact.state == ContactState::Request) {
+            client.accept(now, contact.id).expect("a request");
+        }
+        self.settle_user(user);
+    }
+
+    /// Whether two people can write to each other.
+    #[must_use]
+    pub fn are_contacts(&self, a: usize, b: usize) -> bool {
+        let knows = |one: usize, other: usize| {
+            let contact = self.users[one].contact(self.users[other].fingerprint());
+            contact.is_some_and(|contact| contact.state == ContactState::Active)
+        };
+        knows(a, b) && knows(b, a)
+    }
+
+    /// How one person calls another.
+    #[must_use]
+    pub fn contact_id(&self, of: usize, who: usize) -> Option<ContactId> {
+        Some(self.users[of].contact(self.users[who].fingerprint())?.id)
+    }
+
+    /// Writes the next text of a given size.
+    ///
+    /// # Panics
+    /// They are no contacts, or the client refuses.
+    pub fn say(&mut self, from: usize, to: usize, size: usize) -> MessageId {
+        self.try_say(from, to, size).expect("can write")
+    }
+
+    /// The same, or the reason why not.
+    ///
+    /// # Errors
+    /// Whatever the client says, as text.
+    pub fn try_say(&mut self, from: usize, to: usize, size: usize) -> Result<MessageId, String> {
+        let contact = self.contact_id(from, to).ok_or("no such contact")?;
+        let (now, name) = (self.now_of(from), crate::world::User::name(&self.users[to]).to_owned());
+        let id = self.users[from].say(now, &name, contact, size)?;
+        self.settle_user(from);
+        Ok(id)
+    }
+
+    /// How far a message has come at its sender.
+    #[must_use]
+    pub fn state(&self, of: usize, id: MessageId) -> MessageState {
+        self.users[of].state_of(id).unwrap_or(MessageState::Queued)
+    }
+
+    /// Whether a message has its end-to-end receipt.
+    #[must_use]
+    pub fn is_delivered(&self, of: usize, id: MessageId) -> bool {
+        matches!(self.state(of, id), MessageState::Delivered | MessageState::Read)
+    }
+
+    /// Waits until all these are delivered; tells whether they are.
+    pub fn wait_delivered(&mut self, of: usize, ids: &[MessageId], within_us: u64) -> bool {
+        self.until(self.now_us() + within_us, |world| ids.iter().all(|id| world.is_delivered(of, *id)))
+    }
+
+    /// Waits until all these are held by the recipient's peer (or delivered).
+    pub fn wait_held(&mut self, of: usize, ids: &[MessageId], within_us: u64) -> bool {
+        let held = |world: &Self, id: &MessageId| {
+            matches!(world.state(of, *id), MessageState::Held { .. }) || world.is_delivered(of, *id)
+        };
+        self.until(self.now_us() + within_us, |world| ids.iter().all(|id| held(world, id)))
+    }
+
+    /// How many texts one person's disk holds from another.
+    #[must_use]
+    pub fn texts(&self, at: usize, from: usize) -> usize {
+        self.contact_id(at, from).map_or(0, |contact| self.users[at].texts_from(contact).len())
+    }
+
+    /// Starts a dead person again.
+    pub fn wake(&mut self, user: usize) {
+        let now = self.now_of(user);
+        self.users[user].restart(now);
+        self.settle_user(user);
+    }
+
+    /// Kills a person's process between two inputs.
+    pub fn kill(&mut self, user: usize) {
+        self.users[user].crash(crate::plan::CrashPoint::Idle);
+        let name = crate::world::User::name(&self.users[user]).to_owned();
+        self.tell(&name, format_args!("is killed"));
+    }
+}
