@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands;
-use crate::config::{Advertised, Config, Loaded, Sources, load};
+use crate::config::{Advertised, Config, Loaded, Sources, listen_address, load};
 use crate::failure::{Exit, Failure};
 use crate::{output, paths};
 
@@ -26,7 +26,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "NAME")]
     host: Option<Advertised>,
     /// Where to listen; port 0 lets the system choose [default: [::]:7117]
-    #[arg(long, global = true, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR", value_parser = listen_address)]
     listen: Option<SocketAddr>,
     /// Configuration file (see `pirushkad config example`)
     #[arg(long, global = true, value_name = "FILE")]

@@ -53,6 +53,12 @@ pub enum Origin {
     Flag(String),
 }
 
+impl Origin {
+    fn line(&self) -> usize {
+        if let Self::File { line, .. } = self { *line } else { usize::MAX }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,6 +102,8 @@ struct Loading {
 
 struct Fault {
     code: &'static str,
+    /// In the file; faults elsewhere come after.
+    line: usize,
     text: String,
 }
 
@@ -138,9 +146,11 @@ impl Loading {
             Ok(()) => {
                 self.loaded.origins.insert(setting.key, origin);
             }
-            Err(fault) => self
-                .faults
-                .push(Fault { code: "config.bad_value", text: format!("{origin}: {}: {fault}", setting.key) }),
+            Err(fault) => self.faults.push(Fault {
+                code: "config.bad_value",
+                line: origin.line(),
+                text: format!("{origin}: {}: {fault}", setting.key),
+            }),
         }
     }
 
@@ -151,10 +161,12 @@ impl Loading {
             None => String::new(),
         };
         let text = format!("{origin}: there is no setting \"{shown}\"{hint}");
-        self.faults.push(Fault { code: "config.unknown_key", text });
+        self.faults.push(Fault { code: "config.unknown_key", line: origin.line(), text });
     }
 
-    fn finish(self) -> Result<Loaded, Failure> {
+    fn finish(mut self) -> Result<Loaded, Failure> {
+        // The table of the file is sorted by name; people read it by line.
+        self.faults.sort_by_key(|fault| fault.line);
         let contradiction = contradiction(&self.loaded.config);
         let mut faults = self.faults.into_iter();
         let Some(first) = faults.next() else {
@@ -303,8 +315,8 @@ mod tests {
             from_file("log = 5\nlisten = \"here\"\n[memory]\ntotal = \"lots\"\n[users]\nqueues = 0\n").unwrap_err();
         assert_eq!(failure.code, "config.bad_value");
         insta::assert_snapshot!(failure.cause, @r#"
-        p.toml:2: listen: expected an IP address and a port like 0.0.0.0:7117 or [::]:7117, got "here"
-                p.toml:1: log: expected text in quotes, got 5
+        p.toml:1: log: expected text in quotes, got 5
+                p.toml:2: listen: expected an IP address, perhaps with a port, like 0.0.0.0:7117 or [::]:7117, got "here"
                 p.toml:4: memory.total: expected bytes from 1 MiB to 16384 GiB, got "lots"
                 p.toml:6: users.queues: expected a number from 1 to 65535, got 0
         "#);

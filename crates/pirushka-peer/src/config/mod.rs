@@ -65,6 +65,14 @@ impl Default for Config {
     }
 }
 
+/// Reads an address to listen on; without a port it has the protocol's.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let without_port = || text.trim_matches(['[', ']']).parse().map(|ip| SocketAddr::new(ip, DEFAULT_PORT));
+    text.parse().or_else(|_| without_port()).map_err(|_| {
+        format!("expected an IP address, perhaps with a port, like 0.0.0.0:7117 or [::]:7117, got {text:?}")
+    })
+}
+
 impl std::str::FromStr for Advertised {
     type Err = String;
 

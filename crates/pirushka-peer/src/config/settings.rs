@@ -2,7 +2,7 @@
 //! checks) is derived from it.
 
 use super::value::{Kind, Value};
-use super::{Advertised, Config};
+use super::{Advertised, Config, listen_address};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -96,15 +96,13 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen",
         kind: Kind::Text,
-        meaning: "Where to listen: IP address and UDP port. [::] means every address, IPv6 and IPv4; port 0 lets the \
+        meaning: "Where to listen: IP address and perhaps UDP port. [::] means every address, IPv6 and IPv4; port 0 lets the \
                   system\nchoose. On a machine with several addresses name the one that clients are given.",
         memory: "",
         instead_of_nothing: "",
         get: |config| Value::Text(config.listen.to_string()),
         set: |config, value| {
-            config.listen = text(value).parse().map_err(|_| {
-                format!("expected an IP address and a port like 0.0.0.0:7117 or [::]:7117, got {:?}", text(value))
-            })?;
+            config.listen = listen_address(text(value))?;
             Ok(())
         },
     },

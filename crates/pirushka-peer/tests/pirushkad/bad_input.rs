@@ -60,7 +60,7 @@ fn a_taken_port_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     let port = taken.local_addr().unwrap().port().to_string();
-    let refused = refusal(dir.path(), &["--listen", &listen, "--set", "process.lock_memory=false"]);
+    let refused = refusal(dir.path(), &["--listen", &listen]);
     insta::assert_snapshot!("bind_in_use", refused.replace(&port, "[PORT]"));
     insta::assert_snapshot!("bind_not_ours", refusal(dir.path(), &["--listen", "192.0.2.1:7117"]));
     assert_eq!(listing(dir.path()), ["key"]);

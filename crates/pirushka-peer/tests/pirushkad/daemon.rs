@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// The program with nothing of this machine's configuration in its environment.
-pub fn pirushkad(data_dir: &Path) -> Command {
+pub(crate) fn pirushkad(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pirushkad"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PIRUSHKAD_") {
@@ -20,27 +20,27 @@ pub fn pirushkad(data_dir: &Path) -> Command {
 }
 
 /// What one command printed and ended with.
-pub struct Answer {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Answer {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub fn answer(command: &mut Command) -> Answer {
+pub(crate) fn answer(command: &mut Command) -> Answer {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Answer { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
 }
 
 /// A daemon on a port of the system's choice; ended when dropped.
-pub struct Daemon {
-    pub child: Child,
-    pub hello: Value,
+pub(crate) struct Daemon {
+    pub(crate) child: Child,
+    pub(crate) hello: Value,
     lines: BufReader<ChildStdout>,
 }
 
 impl Daemon {
-    pub fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(data_dir: &Path, arguments: &[&str]) -> Self {
         let mut command = pirushkad(data_dir);
         command.args(["--listen", "127.0.0.1:0", "--json"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -51,17 +51,17 @@ impl Daemon {
         Self { child, hello, lines }
     }
 
-    pub fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.hello[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.hello))
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// What it printed after its first line, and its exit code, once it has ended.
-    pub fn wait(&mut self) -> (String, Option<i32>) {
+    pub(crate) fn wait(&mut self) -> (String, Option<i32>) {
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -83,7 +83,7 @@ impl Drop for Daemon {
 }
 
 /// Names of everything in a folder, sorted.
-pub fn listing(dir: &Path) -> Vec<String> {
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

@@ -9,23 +9,23 @@ use pirushka_wire::{Now, PeerAddress, PeerId};
 use crate::daemon::{Daemon, answer, pirushkad};
 
 /// One client's link on a socket of its own.
-pub struct Client {
+pub(crate) struct Client {
     link: ClientLink,
     socket: UdpSocket,
     remote: SocketAddr,
     start: Instant,
-    pub received: usize,
+    pub(crate) received: usize,
 }
 
 impl Client {
     /// Of the peer with this address.
-    pub fn of(address: &str) -> Self {
+    pub(crate) fn of(address: &str) -> Self {
         let address: PeerAddress = address.parse().unwrap();
         let remote = format!("{}:{}", address.host, address.port).parse().unwrap();
         Self::new(remote, address.peer_id)
     }
 
-    pub fn new(remote: SocketAddr, peer_id: PeerId) -> Self {
+    pub(crate) fn new(remote: SocketAddr, peer_id: PeerId) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let link = ClientLink::new(ClientLinkConfig::default(), peer_id, [7; 32]);
         Self { link, socket, remote, start: Instant::now(), received: 0 }
@@ -37,7 +37,7 @@ impl Client {
     }
 
     /// Whether the handshake succeeds within two seconds.
-    pub fn connects(&mut self) -> bool {
+    pub(crate) fn connects(&mut self) -> bool {
         self.link.connect(self.now(), self.remote);
         let end = Instant::now() + Duration::from_secs(2);
         let mut buffer = [0; 2048];
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Datagrams of every size, none of them a packet.
-    pub fn send_junk(&self) {
+    pub(crate) fn send_junk(&self) {
         for n in 0..1400_usize {
             let junk: Vec<u8> = (0..n).map(|i| (i * 31 + n * 7) as u8).collect();
             self.socket.send_to(&junk, self.remote).unwrap();
