@@ -93,6 +93,11 @@ impl Handshake {
         self.remote
     }
 
+    #[cfg(test)]
+    pub(crate) fn client_session(&self) -> SessionId {
+        self.client_session
+    }
+
     pub(crate) fn send_now(&mut self, now: Now) {
         self.next_us = now.mono_us;
     }
@@ -133,7 +138,7 @@ impl Handshake {
 
     /// Believes a RETRY or a HELLO_ACK; the latter ends the handshake.
     pub(crate) fn handle_packet(&mut self, now: Now, packet: &[u8]) -> Result<Option<Done>, Drop> {
-        let root = Root::decode(packet).map_err(|_| Drop::Malformed)?;
+        let root = Root::decode(packet).ok().filter(|root| root.timestamp == 0).ok_or(Drop::Malformed)?;
         match root.kind {
             kind::RETRY => self.handle_retry(now, packet, root.payload).map(|()| None),
             kind::HELLO_ACK => self.handle_ack(now, root.payload).map(Some),

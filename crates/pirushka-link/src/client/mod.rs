@@ -507,3 +507,15 @@ impl ClientLink {
         }
     }
 }
+
+#[cfg(test)]
+impl ClientLink {
+    /// The client's own name for its session.
+    pub(crate) fn session_id(&self) -> Option<pirushka_wire::SessionId> {
+        match &self.state {
+            State::Idle => None,
+            State::Greeting(handshake) => Some(handshake.client_session()),
+            State::Established(session) => Some(session.own),
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub(crate) struct Session {
     pub(crate) wants_keepalive: bool,
     pub(crate) is_closing: bool,
     is_closed: bool,
-    own: SessionId,
+    pub(super) own: SessionId,
     seal: SealKey,
     open: OpenKey,
     next_number: u64,
@@ -111,7 +111,7 @@ impl Session {
 
     /// Whether a RESET really comes from the peer.
     pub(crate) fn check_reset(&self, packet: &[u8]) -> Result<(), Drop> {
-        let root = Root::decode(packet).map_err(|_| Drop::Malformed)?;
+        let root = Root::decode(packet).ok().filter(|root| root.timestamp == 0).ok_or(Drop::Malformed)?;
         if root.kind != kind::RESET {
             return Err(Drop::Unexpected);
         }

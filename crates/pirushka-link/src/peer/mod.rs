@@ -504,3 +504,25 @@ impl PeerLink {
         self.events.push_back(PeerLinkEvent::Closed { session, reason });
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests_support {
+    //! What only the tests of attacks may look at.
+
+    use super::*;
+
+    impl PeerLink {
+        /// Sizes of what a flood could grow: timers, used cookies, queued answers.
+        pub(crate) fn state_size(&self) -> (usize, usize, usize) {
+            (self.timers.len(), self.cookies.used_count(), self.answers.len())
+        }
+    }
+
+    /// A peer that knows another's name, hence its MAC and veil keys, but not its secret.
+    pub(crate) fn with_name(name: PeerId, key: PeerKey, now: Now) -> PeerLink {
+        let mut peer = PeerLink::new(PeerLinkConfig::default(), key, [66; 32], now);
+        peer.veil = Veil::new(name, true);
+        peer.mac_key = MacKey::new(name);
+        peer
+    }
+}

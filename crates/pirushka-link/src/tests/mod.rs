@@ -1,6 +1,16 @@
 //! A client and a peer, one virtual clock, one lossy link; and the attacks of `spec/threats.md` that belong to the link.
 
 mod exchange;
+mod t03_wrong_peer;
+mod t04_off_path;
+mod t05_replays;
+mod t06_bit_flips;
+mod t09_resourced;
+mod t10_amplification;
+mod t11_spoofed_hellos;
+mod t12_cookies;
+mod t13_reset_loops;
+mod t40_silence;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -243,6 +253,11 @@ impl Pair {
             all.push(Datagram { from: self.client_addr, to, bytes: out.clone() });
         }
         all
+    }
+
+    /// The client's own name for its session, which an attacker off the path cannot know.
+    pub(crate) fn client_session_id(&self) -> pirushka_wire::SessionId {
+        self.client.session_id().unwrap()
     }
 
     pub(crate) fn answers(&self) -> usize {
