@@ -239,8 +239,10 @@ impl Person {
 
     fn commit(&mut self, writes: Vec<Write>, around: &mut Surroundings<'_>) {
         for Write { table, key, value } in writes {
-            if table == Table::Message {
-                self.check_message(value.as_deref(), around);
+            match table {
+                Table::Message => self.check_message(&key, value.as_deref(), around),
+                Table::MessageState => self.check_state(&key, value.as_deref(), around),
+                _ => {}
             }
             match value {
                 Some(value) => self.disk.rows.insert((table, key), value),
@@ -250,8 +252,13 @@ impl Person {
     }
 
     /// A row of a conversation goes to the disk: that is what "shown" means.
-    fn check_message(&mut self, value: Option<&[u8]>, around: &mut Surroundings<'_>) {
-        let Some(Ok(message)) = value.map(Message::from_row) else { return };
+    fn check_message(&mut self, key: &[u8], value: Option<&[u8]>, around: &mut Surroundings<'_>) {
+        let Some(value) = value else {
+            // A gap that is filled.
+            self.disk.messages.retain(|id, _| id.0.to_be_bytes() != *key);
+            return;
+        };
+        let Ok(message) = Message::from_row(value) else { return };
         let id = message.id;
         if let MessageBody::Text(text) = &message.body {
             let twice = self.disk.contents.insert(message.content, id).is_some_and(|other| other != id);
@@ -275,6 +282,19 @@ impl Person {
         }
         self.disk.messages.insert(id, message);
         self.check_order(id, around);
+    }
+
+    /// A message of mine has come further. That what is believed delivered was taken in shows at the end: it is on the
+    /// recipient's disk, but may wait there for an earlier one before it is shown, and the sender has dropped it (L1).
+    fn check_state(&mut self, key: &[u8], value: Option<&[u8]>, around: &mut Surroundings<'_>) {
+        let Some(Ok(state)) = value.map(MessageState::from_row) else { return };
+        let Ok(id) = key.try_into().map(|key| MessageId(u64::from_be_bytes(key))) else { return };
+        let Some(message) = self.disk.messages.get_mut(&id) else { return };
+        message.state = state;
+        let message = message.clone();
+        if matches!(state, MessageState::Failed { .. }) {
+            self.breach(around, Rule::L1, format!("gives up {}", brief(&message)));
+        }
     }
 
     /// Neighbours in the display stand in the order in which they were written.
