@@ -1,4 +1,5 @@
 //! The one integration binary of the workspace.
 
+mod stories;
 mod tidy;
 mod vectors;

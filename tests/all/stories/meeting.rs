@@ -1,0 +1,75 @@
+//! Stories of people who do not know each other yet.
+
+use pirushka_peer_core::PeerConfig;
+use pirushka_wire::time::{DAY, MINUTE, SECOND};
+
+use super::{PEER_1, PEER_2, SOON, Town};
+
+#[test]
+fn both_add_each_other_at_once() {
+    let mut town = Town::strangers(41, PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let from_alice = town.world.make_invite(a);
+    let from_bob = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.come_by(b, &from_alice);
+    town.world.come_by(a, &from_bob);
+    assert!(town.world.until(town.world.now_us() + MINUTE, |world| world.are_contacts(a, b)));
+    let back = town.bob_says(5);
+    let ids = town.alice_says(5);
+    town.ends_with(&ids, SOON);
+    assert!(town.world.wait_delivered(town.bob, &back, SOON));
+    town.is_sound();
+}
+
+#[test]
+fn somebody_is_added_while_away_and_answers_on_return() {
+    let mut town = Town::strangers(42, PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let from_bob = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.kill(b);
+    town.world.run_for(MINUTE);
+    town.world.come_by(a, &from_bob);
+    town.world.run_for(MINUTE);
+    town.world.wake(b);
+    assert!(town.world.until(town.world.now_us() + MINUTE, |world| world.are_contacts(a, b)));
+    let ids = town.alice_says(1);
+    town.ends_with(&ids, SOON);
+}
+
+#[test]
+fn both_are_served_by_one_peer() {
+    let mut world = pirushka_sim::World::new(43, super::trace());
+    world.add_peer(PeerConfig::default());
+    let alice = pirushka_sim::Person::add(&mut world, "alice", PEER_1);
+    let bob = pirushka_sim::Person::add(&mut world, "bob", PEER_1);
+    world.run_for(5 * SECOND);
+    world.meet(alice, bob);
+    let mut town = Town { world, alice, bob };
+    let ids = town.alice_says(5);
+    town.ends_with(&ids, SOON);
+}
+
+#[test]
+fn a_welcome_of_day_13_is_fetched_on_day_20() {
+    let peers = PeerConfig { user_life_min_s: 40 * 24 * 3600, ..PeerConfig::default() };
+    let mut town = Town::strangers(44, peers);
+    let (a, b) = (town.alice, town.bob);
+    let from_bob = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.kill(b);
+    town.world.kill(a);
+    town.world.run_for(13 * DAY);
+    town.world.wake(a);
+    town.world.run_for(10 * SECOND);
+    town.world.come_by(a, &from_bob);
+    town.world.run_for(MINUTE);
+    let held = town.world.peers[PEER_2].peer().map_or(0, |peer| peer.stats().messages_held);
+    assert!(held > 0, "the introduction waits at bob's peer");
+    town.world.run_for(7 * DAY);
+    town.world.wake(b);
+    assert!(town.world.until(town.world.now_us() + 90 * MINUTE, |world| world.are_contacts(a, b)));
+    let ids = town.alice_says(2);
+    town.ends_with(&ids, 90 * MINUTE);
+}
