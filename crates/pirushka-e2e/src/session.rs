@@ -72,7 +72,7 @@ struct Contact {
 /// A sealed content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ciphertext {
-    /// The MLS message: plaintext + 145 bytes.
+    /// The MLS message: plaintext + 154 bytes.
     pub bytes: Vec<u8>,
     /// The epoch it belongs to.
     pub epoch: u64,

@@ -121,7 +121,7 @@ fn ones_own_message_sent_back_is_refused() {
 
 #[test]
 fn a_message_tells_which_session_it_is_for() {
-    let (mut a, mut b) = pair(11);
+    let (a, mut b) = pair(11);
     let (hello, commit) = (b.say("hello"), b.commit());
     let name = a.session.name();
     assert_eq!(peek(&hello), Some(Peek { name, epoch: 1, commit: false }));
