@@ -1,3 +1,5 @@
+//! The store against crashes, wrong keys and damage.
+
 use pirushka_client_core::{ContactId, Message, MessageBody, MessageId, MessageState, Table, Write};
 
 use super::*;
@@ -43,6 +45,28 @@ fn row(table: Table, key: &[u8], value: Option<&[u8]>) -> Write {
     Write { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
 }
 
+fn state(id: u64, state: MessageState) -> Write {
+    row(Table::MessageState, &id.to_be_bytes(), Some(&minicbor::to_vec(state).unwrap()))
+}
+
+#[test]
+fn what_a_person_has_seen_is_no_longer_unread() {
+    let (_bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "a")), put(&text(2, 1, "b")), put(&text(3, 2, "c"))]).unwrap();
+    store.commit(&[row(Table::SeenUpTo, &1u32.to_be_bytes(), Some(&1u64.to_be_bytes()))]).unwrap();
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.unread().unwrap(), 2);
+    assert!(reader.message(MessageId(1)).unwrap().unwrap().seen);
+    assert!(!reader.message(MessageId(2)).unwrap().unwrap().seen);
+}
+
+#[test]
+fn a_state_of_a_message_that_is_gone_is_nothing() {
+    let (_bench, mut store) = bench();
+    assert!(store.commit(&[state(9, MessageState::Read)]).unwrap().is_empty());
+    assert_eq!(store.cursor(), 0);
+}
+
 #[test]
 fn rows_come_back_in_order_without_the_messages() {
     let (bench, mut store) = bench();
@@ -65,11 +89,11 @@ fn rows_come_back_in_order_without_the_messages() {
 fn changes_are_numbered_over_restarts_and_removals() {
     let (bench, mut store) = bench();
     let changes = store.commit(&[put(&text(1, 1, "a")), put(&text(2, 1, "b"))]).unwrap();
-    assert!(changes.iter().all(Change::is_new));
+    assert!(changes.iter().all(|c| c.is_new));
     assert_eq!(changes.iter().map(|c| c.cursor).collect::<Vec<_>>(), [1, 2]);
-    let seen = Message { seen: true, ..text(1, 1, "a") };
-    let changes = store.commit(&[put(&seen)]).unwrap();
-    assert_eq!((changes[0].cursor, changes[0].born, changes[0].is_new()), (3, 1, false));
+    let changes = store.commit(&[state(1, MessageState::Delivered)]).unwrap();
+    assert_eq!(changes[0].message.state, MessageState::Delivered);
+    assert_eq!((changes[0].cursor, changes[0].born, changes[0].is_new), (3, 1, false));
     store.purge(ContactId(1)).unwrap();
     drop(store);
     let mut store = Store::open(&bench.path, &bench.key).unwrap();
@@ -84,7 +108,7 @@ fn a_message_that_fills_a_gap_is_told_as_new() {
     let (_bench, mut store) = bench();
     let gap = Message { body: MessageBody::Gap { missing: 1 }, ..text(1, 1, "") };
     store.commit(&[put(&gap)]).unwrap();
-    assert!(store.commit(&[put(&text(1, 1, "late"))]).unwrap()[0].is_new());
+    assert!(store.commit(&[put(&text(1, 1, "late"))]).unwrap()[0].is_new);
 }
 
 #[test]
