@@ -42,8 +42,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn start(data_dir: &Path, arguments: &[&str]) -> Self {
         let mut command = pirushkad(data_dir);
-        command.args(["--listen", "127.0.0.1:0", "--json"]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.args(["--listen", "127.0.0.1:0", "--json"]).args(arguments).stderr(Stdio::null());
+        Self::of(&mut command)
+    }
+
+    /// Of a command that says `--json`.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();

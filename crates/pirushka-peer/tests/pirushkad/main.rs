@@ -5,4 +5,5 @@ mod commands;
 mod daemon;
 mod embedded;
 mod life;
+mod traffic;
 mod wire;

@@ -3,14 +3,15 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
 
-use pirushka_link::{ClientLink, ClientLinkConfig, ClientLinkEvent};
-use pirushka_wire::{Now, PeerAddress, PeerId};
+use pirushka_link::{Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent};
+use pirushka_wire::{Frame, Now, PeerAddress, PeerId};
 
 use crate::daemon::{Daemon, answer, pirushkad};
 
 /// One client's link on a socket of its own.
 pub(crate) struct Client {
-    link: ClientLink,
+    pub(crate) link: ClientLink,
+    pub(crate) peer_id: PeerId,
     socket: UdpSocket,
     remote: SocketAddr,
     start: Instant,
@@ -27,11 +28,11 @@ impl Client {
 
     pub(crate) fn new(remote: SocketAddr, peer_id: PeerId) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let link = ClientLink::new(ClientLinkConfig::default(), peer_id, [7; 32]);
-        Self { link, socket, remote, start: Instant::now(), received: 0 }
+        let link = ClientLink::new(ClientLinkConfig::default(), peer_id, seed());
+        Self { link, peer_id, socket, remote, start: Instant::now(), received: 0 }
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         Now { mono_us: self.start.elapsed().as_micros() as u64, wall_ms: wall.as_millis() as u64 }
     }
@@ -39,18 +40,28 @@ impl Client {
     /// Whether the handshake succeeds within two seconds.
     pub(crate) fn connects(&mut self) -> bool {
         self.link.connect(self.now(), self.remote);
+        self.until(|event| matches!(event, ClientLinkEvent::Established { .. }).then_some(())).is_some()
+    }
+
+    /// Asks and returns the answer.
+    pub(crate) fn ask(&mut self, frame: &Frame<'_>) -> Answer {
+        let asked = self.link.request(self.now(), frame, Class::Control);
+        let answer = self.until(|event| match event {
+            ClientLinkEvent::Answered { request, answer } if request == asked => Some(answer),
+            _ => None,
+        });
+        answer.expect("an answer within two seconds")
+    }
+
+    /// Moves datagrams until an event is what is waited for, two seconds at most. Other events are forgotten.
+    pub(crate) fn until<T>(&mut self, mut wanted: impl FnMut(ClientLinkEvent) -> Option<T>) -> Option<T> {
         let end = Instant::now() + Duration::from_secs(2);
         let mut buffer = [0; 2048];
-        let mut out = Vec::new();
         while Instant::now() < end {
-            loop {
-                out.clear();
-                let Some(to) = self.link.poll_transmit(self.now(), &mut out) else { break };
-                self.socket.send_to(&out, to).unwrap();
-            }
+            self.flush();
             while let Some(event) = self.link.poll_event() {
-                if let ClientLinkEvent::Established { .. } = event {
-                    return true;
+                if let Some(found) = wanted(event) {
+                    return Some(found);
                 }
             }
             self.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -62,7 +73,16 @@ impl Client {
                 self.link.handle_timeout(self.now());
             }
         }
-        false
+        None
+    }
+
+    pub(crate) fn flush(&mut self) {
+        let mut out = Vec::new();
+        loop {
+            out.clear();
+            let Some(to) = self.link.poll_transmit(self.now(), &mut out) else { return };
+            self.socket.send_to(&out, to).unwrap();
+        }
     }
 
     /// Datagrams of every size, none of them a packet.
@@ -78,6 +98,12 @@ impl Client {
         self.socket.set_read_timeout(Some(patience)).unwrap();
         std::iter::from_fn(|| self.socket.recv_from(&mut [0; 2048]).ok()).count()
     }
+}
+
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).unwrap();
+    seed
 }
 
 #[test]
