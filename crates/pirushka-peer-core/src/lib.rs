@@ -27,6 +27,8 @@ mod refusal;
 mod session;
 mod stats;
 mod store;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 pub use config::PeerConfig;

@@ -14,6 +14,8 @@ pub const ACKED_MEMORY_MAX: usize = 1024;
 pub const INTRO_INCOMPLETE_US: u64 = 60 * SECOND;
 /// What a refused part without part 0 is told to wait, in ms: parts that overtook each other arrive the second time.
 pub const INTRO_REORDER_MS: u32 = 300;
+/// Refused registrations after which a session's further ones are not even checked: a check costs two signatures.
+pub const REGISTER_FAILURES_MAX: u8 = 8;
 /// The longest delay of LATER, in seconds.
 pub const LATER_MAX_S: u16 = 150;
 /// Looked-up bundles a session may have cached at once; a further one replaces the oldest.

@@ -117,13 +117,14 @@ impl Peer {
 
     /// Puts the next datagram (or train) into `out` and says where it goes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
-        loop {
-            if let Some(transmit) = self.link.poll_transmit(now, out) {
-                return Some(transmit);
-            }
-            let user = self.unfinished.pop_first()?;
+        let transmit = self.link.poll_transmit(now, out);
+        if transmit.is_some() || self.unfinished.is_empty() {
+            return transmit;
+        }
+        for user in std::mem::take(&mut self.unfinished) {
             self.push(now, user);
         }
+        self.link.poll_transmit(now, out)
     }
 
     /// When [`Peer::handle_timeout`] wants to be called (mono µs).
@@ -158,12 +159,22 @@ impl Peer {
         self.link.counters()
     }
 
+    /// Everything kept beyond the link.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> String {
+        format!("{:?} {:?} {:?} {:?}", self.store, self.sessions, self.presence, self.timers)
+    }
+
     fn handle_frames(&mut self, now: Now, session: SessionHandle, plaintext: &[u8]) {
         for frame in Frames::new(plaintext) {
             let Ok(frame) = frame else {
                 self.stats.frames_malformed += 1;
                 break;
             };
+            if frame == Frame::Close {
+                self.link.close(session);
+                return self.session_over(now, session);
+            }
             let request = frame.request();
             match (request, self.handle_frame(now, session, &frame)) {
                 (_, Ok(Answer::Given)) => {}
@@ -205,12 +216,7 @@ impl Peer {
                 self.link.path_response(now, session, data);
                 Ok(Answer::Given)
             }
-            Frame::Close => {
-                self.link.close(session);
-                self.session_over(now, session);
-                Ok(Answer::Given)
-            }
-            Frame::Keepalive => Ok(Answer::Given),
+            Frame::Keepalive | Frame::Close => Ok(Answer::Given),
             Frame::Unknown { .. } => {
                 self.stats.frames_unknown += 1;
                 Ok(Answer::Given)

@@ -8,8 +8,8 @@ use crate::store::UserId;
 
 /// Bytes of a PUSH frame beside its body.
 const PUSH_OVERHEAD: usize = 28;
-/// Pushes queued at once; more follow when the link has sent these. Less than a session's outbox.
-const PUSHES_AT_ONCE: usize = 32;
+/// Bytes queued in a session at once; more follow when the link has sent these. Less than a session's outbox.
+const QUEUED_MAX: usize = 32 * 1024;
 
 impl Peer {
     /// Pushes what may be pushed now: after a registration, a deposit, an acknowledgement, a loss, and whenever the
@@ -25,7 +25,7 @@ impl Peer {
             delivery.restart();
         }
         let store = &self.store;
-        for _ in 0..PUSHES_AT_ONCE {
+        while self.link.outbox_bytes(session) < QUEUED_MAX {
             let picked = delivery.pick(
                 now,
                 |from| store.first_from(user, from),

@@ -5,8 +5,10 @@ use pirushka_link::SessionHandle;
 use pirushka_wire::{Frame, Incarnation, InstanceId, Now, RequestId};
 
 use super::{Answer, Peer};
+use crate::limits::REGISTER_FAILURES_MAX;
 use crate::refusal::Refusal;
 use crate::session::SessionRegistration;
+use crate::store::Registered;
 
 impl Peer {
     /// Nothing is kept of anybody before the signature, which binds certificate, peer and session, holds.
@@ -24,9 +26,15 @@ impl Peer {
             self.welcome(session, request, incarnation);
             return Ok(Answer::Given);
         }
-        let registered = self.try_register(now, session, before, root).inspect_err(|_| {
-            self.stats.registrations_refused += 1;
-        })?;
+        let registered = match self.try_register(now, session, before, root) {
+            Ok(registered) => registered,
+            Err(refusal) => {
+                self.stats.registrations_refused += 1;
+                let failures = &mut self.sessions.entry(session).or_default().failures;
+                *failures = failures.saturating_add(1);
+                return Err(refusal);
+            }
+        };
         self.stats.registrations += 1;
         let registration = SessionRegistration { user: registered.user, round: registered.round, request };
         self.sessions.entry(session).or_default().registration = Some(registration);
@@ -51,7 +59,10 @@ impl Peer {
         session: SessionHandle,
         before: Option<SessionRegistration>,
         root: &[u8],
-    ) -> Result<crate::store::Registered, Refusal> {
+    ) -> Result<Registered, Refusal> {
+        if self.sessions.get(&session).is_some_and(|s| s.failures >= REGISTER_FAILURES_MAX) {
+            return Err(Refusal::slow_down(60_000));
+        }
         let binding = self.link.binding(session).ok_or(Refusal::REFUSED)?;
         let certificate = verify_register(root, self.link.peer_id(), binding).map_err(|_| Refusal::BAD_PROOF)?;
         if before.is_some_and(|before| !self.store.is_user(before.user, &certificate.fingerprint())) {

@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) later: Option<Later>,
     /// Has had its one-time package.
     pub(crate) one_time_taken: bool,
+    /// Refused registrations.
+    pub(crate) failures: u8,
     /// What the ledger counts for this session.
     pub(crate) charged: u64,
     done: RangeSet,
