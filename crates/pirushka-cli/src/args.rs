@@ -108,13 +108,6 @@ pub enum Command {
     },
     /// The version of this program
     Version,
-    /// A peer, as `pirushkad` runs it (the demo starts itself this way)
-    #[command(name = "__peer", hide = true, disable_help_flag = true)]
-    PeerProcess {
-        /// What `pirushkad` takes.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<std::ffi::OsString>,
-    },
 }
 
 /// `pirushka init`
@@ -423,9 +416,9 @@ fn translated(command: clap::Command, key: &str) -> clap::Command {
         Some(text) => command.about(text),
         None => command,
     };
-    names.iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |sub| translated(sub, &format!("{key}.{name}")))
-    })
+    names
+        .iter()
+        .fold(command, |command, name| command.mut_subcommand(name, |sub| translated(sub, &format!("{key}.{name}"))))
 }
 
 fn address() -> ValueParser {

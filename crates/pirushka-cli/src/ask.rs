@@ -1,6 +1,9 @@
 //! Questions, only ever to a person at a terminal.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::fault::{Exit, Fault, Outcome};
 use crate::lang;
@@ -26,45 +29,45 @@ pub fn sure(yes: bool, question: &str, command: &str) -> Outcome {
 }
 
 /// Asks a yes-or-no question. Anything but yes is no.
-#[must_use]
-pub fn agrees(question: &str) -> bool {
-    let answer = line(&format!("{question} [{}] ", lang::text("ui.yes_no", &[])));
-    matches!(answer.to_lowercase().as_str(), "y" | "yes" | "д" | "да")
-}
-
-fn line(prompt: &str) -> String {
-    let _ = write!(anstream::stderr(), "{prompt}");
+fn agrees(question: &str) -> bool {
+    let _ = write!(anstream::stderr(), "{question} [{}] ", lang::text("ui.yes_no", &[]));
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
-    answer.trim().to_owned()
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "д" | "да")
+}
+
+/// Asks for a passphrase without showing it; `key` names the prompt.
+///
+/// # Errors
+/// The terminal went away.
+pub fn passphrase(key: &str) -> std::io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(lang::text(key, &[])).map(Zeroizing::new)
 }
 
 /// A new passphrase, typed twice.
 ///
 /// # Errors
 /// Nobody is there, they differ, or it is empty.
-pub fn new_passphrase() -> Outcome<String> {
-    let first = passphrase("ui.new_passphrase")?;
-    if first.is_empty() {
-        return Err(Fault::new(Exit::Profile, "fault.empty_passphrase", &[]));
+pub fn new_passphrase() -> Outcome<Zeroizing<String>> {
+    if !somebody_is_there() {
+        return Err(Fault::new(Exit::Profile, "fault.passphrase_needed", &[("detail", "")]));
     }
-    if first != passphrase("ui.passphrase_again")? {
-        return Err(Fault::new(Exit::Profile, "fault.passphrases_differ", &[]));
-    }
-    Ok(first)
+    let first = checked(passphrase("ui.new_passphrase").map_err(Fault::unexpected)?)?;
+    let again = passphrase("ui.passphrase_again").map_err(Fault::unexpected)?;
+    if first == again { Ok(first) } else { Err(Fault::new(Exit::Profile, "fault.passphrases_differ", &[])) }
 }
 
-/// The passphrase of the profile.
+/// Refuses an empty passphrase.
 ///
 /// # Errors
-/// Nobody is there.
-pub fn known_passphrase() -> Outcome<String> {
-    passphrase("ui.passphrase")
+/// It is empty.
+pub fn checked(passphrase: Zeroizing<String>) -> Outcome<Zeroizing<String>> {
+    if passphrase.is_empty() { Err(Fault::new(Exit::Profile, "fault.empty_passphrase", &[])) } else { Ok(passphrase) }
 }
 
-fn passphrase(key: &str) -> Outcome<String> {
-    if !somebody_is_there() {
-        return Err(Fault::new(Exit::Profile, "fault.passphrase_needed", &[]));
-    }
-    rpassword::prompt_password(lang::text(key, &[])).map_err(Fault::unexpected)
+/// A file that cannot be read.
+#[must_use]
+pub fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
+    let arguments = [("path", &*path.display().to_string()), ("reason", &*error.to_string())];
+    Fault::new(Exit::Config, "fault.cannot_read", &arguments)
 }

@@ -8,28 +8,34 @@
 
 pub mod args;
 pub mod ask;
+pub mod commands;
+pub mod context;
+pub mod demo;
 pub mod fault;
 pub mod lang;
 pub mod out;
+pub mod trouble;
 pub mod usage;
-
-mod commands {
-    pub(crate) mod paper;
-}
+pub mod when;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use args::{Cli, Command};
-use fault::{Fault, Outcome};
+use args::{Cli, Command, Engine, Global, Id};
+use context::Context;
+use fault::{Exit, Fault, Outcome};
 use lang::Lang;
 use out::Out;
 
 /// Runs the program with these arguments (the first is its own name) and says how it ended.
 pub fn main_from_args(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    demo::stage::end_with_parent();
+    if arguments.get(1).is_some_and(|word| word == PEER) {
+        return pirushka_peer::main_from_args(peer_arguments(arguments));
+    }
     lang::set(asked_language(&arguments).unwrap_or_else(lang::from_environment));
     let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     match parse(&arguments) {
@@ -37,6 +43,13 @@ pub fn main_from_args(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
         Ok(None) => ExitCode::SUCCESS,
         Err(fault) => finish(json, Err(fault)),
     }
+}
+
+/// The hidden first word that makes this process a peer: `pirushka __peer ARGUMENTS` is `pirushkad ARGUMENTS`.
+pub const PEER: &str = "__peer";
+
+fn peer_arguments(arguments: Vec<OsString>) -> impl Iterator<Item = OsString> {
+    std::iter::once("pirushkad".into()).chain(arguments.into_iter().skip(2))
 }
 
 fn finish(json: bool, outcome: Outcome) -> ExitCode {
@@ -88,6 +101,46 @@ fn run(cli: Cli) -> Outcome {
             commands::paper::version(out);
             Ok(())
         }
-        _ => Err(Fault::unexpected("not wired yet")),
+        command => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(Fault::unexpected)?;
+            let outcome = runtime.block_on(until_interrupted(&cli.global, command));
+            runtime.shutdown_background();
+            outcome
+        }
+    }
+}
+
+/// Ctrl-C ends every command at once; what is in the outbox is on the disk already. The engine has its own way to end.
+async fn until_interrupted(global: &Global, command: Option<Command>) -> Outcome {
+    if matches!(command, Some(Command::Engine(Engine::Run { .. }) | Command::Demo(_))) {
+        return dispatch(global, command).await;
+    }
+    tokio::select! {
+        outcome = dispatch(global, command) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Fault::new(Exit::Interrupted, "fault.interrupted", &[])),
+    }
+}
+
+async fn dispatch(global: &Global, command: Option<Command>) -> Outcome {
+    let context = Context::new(global)?;
+    match command {
+        None => commands::status::overview(&context).await,
+        Some(Command::Init(init)) => commands::init::run(&context, init).await,
+        Some(Command::Id(Id::Show { certificate })) => commands::id::show(&context, certificate).await,
+        Some(Command::Id(Id::Qr)) => commands::id::qr(&context).await,
+        Some(Command::Invite(invite)) => commands::invite::run(&context, invite).await,
+        Some(Command::Contact(contact)) => commands::contact::run(&context, contact).await,
+        Some(Command::Send(send)) => commands::send::run(&context, send).await,
+        Some(Command::Recv(recv)) => commands::recv::run(&context, recv).await,
+        Some(Command::Chat(chat)) => commands::chat::run(&context, chat).await,
+        Some(Command::Status) => commands::status::run(&context).await,
+        Some(Command::Peer(peer)) => commands::peer::run(&context, peer).await,
+        Some(Command::Engine(Engine::Run { background })) => commands::engine::run(&context, background).await,
+        Some(Command::Engine(Engine::Stop)) => commands::engine::stop(&context).await,
+        Some(Command::Demo(demo)) => demo::run(context.out, &demo).await,
+        Some(Command::Completions { .. } | Command::Man { .. } | Command::Version) => {
+            unreachable!("carried out without a runtime")
+        }
     }
 }

@@ -25,6 +25,15 @@ impl Out {
         }
     }
 
+    /// The record under `--json`, else the line.
+    pub fn record_or_say(self, kind: &str, value: &impl Serialize, text: impl FnOnce() -> String) {
+        if self.json {
+            self.record(kind, value);
+        } else {
+            self.say(text());
+        }
+    }
+
     /// A remark that is no data: on stderr, and only when a person is looking.
     pub fn advise(self, text: impl AsRef<str>) {
         if !self.json && std::io::stderr().is_terminal() {
@@ -116,6 +125,12 @@ pub fn qr(text: &str) -> Option<String> {
     }
     drawn.pop();
     Some(drawn)
+}
+
+/// A label in front of a value, as wide as all labels.
+#[must_use]
+pub fn label(text: &str) -> String {
+    format!("{}", format!("{text:<13}").dimmed())
 }
 
 /// A table without lines: columns aligned, two spaces between.

@@ -1,0 +1,189 @@
+//! `recv`: what has come in, each message once, marked as read when it was shown.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use owo_colors::OwoColorize as _;
+use pirushka_client::{BodyView, EventView, Handle, HomeStateView, MessageView, Since, Subscription, WarningView};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::args::Recv;
+use crate::context::Context;
+use crate::fault::{Exit, Fault, Outcome};
+use crate::lang::text;
+use crate::out::{self, Out, clean, clean_lines};
+use crate::trouble::fault;
+use crate::when;
+
+/// How long a `recv` without `--follow` waits for an engine that was only just started to come online.
+const ONLINE_MAX: Duration = Duration::from_secs(4);
+/// Silence after which a `recv` without `--follow` takes it that nothing more is waiting at the peer.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// `recv`
+///
+/// # Errors
+/// No such contact, no engine, or the command of `--exec` failed.
+pub async fn run(context: &Context, recv: Recv) -> Outcome {
+    let engine = context.engine().await?;
+    let from = match &recv.from {
+        Some(who) => Some(engine.contact(who).await.map_err(fault)?.id),
+        None => None,
+    };
+    let mut events = engine.subscribe(Since::Unseen).await.map_err(fault)?;
+    let mut shown = 0_u64;
+    let mut patience = Patience::new(&recv);
+    while let Some(event) = patience.next(&engine, &mut events).await? {
+        match event {
+            EventView::Message { message, .. } if is_wanted(&message, from) => {
+                take(context, &engine, &recv, &message).await?;
+                shown += 1;
+            }
+            EventView::Stopping => break,
+            other => remark(context.out, &other),
+        }
+    }
+    if shown == 0 && !recv.follow {
+        context.out.advise(text("recv.nothing", &[]));
+    }
+    Ok(())
+}
+
+fn is_wanted(message: &MessageView, from: Option<u32>) -> bool {
+    !message.outgoing && from.is_none_or(|contact| contact == message.contact)
+}
+
+/// When to stop looking.
+struct Patience {
+    follow: bool,
+    timeout: Option<Duration>,
+    began: Instant,
+    caught_up: bool,
+    online: bool,
+}
+
+impl Patience {
+    fn new(recv: &Recv) -> Self {
+        Self { follow: recv.follow, timeout: recv.timeout, began: Instant::now(), caught_up: false, online: false }
+    }
+
+    /// The next event, or `None` when it is time to stop.
+    async fn next(&mut self, engine: &Handle, events: &mut Subscription) -> Outcome<Option<EventView>> {
+        let Some(limit) = self.limit(engine).await? else {
+            return self.seen(events.next().await);
+        };
+        match tokio::time::timeout(limit, events.next()).await {
+            Ok(event) => self.seen(event),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn seen(&mut self, event: pirushka_client::Result<Option<EventView>>) -> Outcome<Option<EventView>> {
+        let event = event.map_err(fault)?;
+        match &event {
+            Some(EventView::CaughtUp { .. }) => self.caught_up = true,
+            Some(EventView::Home { home }) => self.online |= home.state == HomeStateView::Online,
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    /// How long to wait for the next event; `None`: for ever.
+    async fn limit(&mut self, engine: &Handle) -> Outcome<Option<Duration>> {
+        if self.timeout.is_some() {
+            return Ok(self.timeout);
+        }
+        if self.follow || !self.caught_up {
+            return Ok(None);
+        }
+        if !self.online {
+            let status = engine.status().await.map_err(fault)?;
+            self.online = status.homes.iter().any(|home| home.state == HomeStateView::Online);
+            let settled = status.homes.is_empty() || status.engine.uptime_s >= 5;
+            if settled && self.online {
+                return Ok(Some(Duration::ZERO));
+            }
+            if settled {
+                return Ok(Some(QUIET));
+            }
+        }
+        let left = ONLINE_MAX.saturating_sub(self.began.elapsed());
+        Ok(Some(if self.online { QUIET } else { left }))
+    }
+}
+
+async fn take(context: &Context, engine: &Handle, recv: &Recv, message: &MessageView) -> Outcome {
+    match &recv.exec {
+        Some(command) => hand_over(command, message).await?,
+        None if context.out.json => context.out.record("message", message),
+        None => context.out.say(line(message)),
+    }
+    engine.mark_seen(&message.name, message.id).await.map_err(fault)
+}
+
+/// Runs the command with the message. It counts as read only if the command says so by its exit code.
+async fn hand_over(command: &str, message: &MessageView) -> Outcome {
+    let body = match &message.body {
+        BodyView::Text { text } => text.clone(),
+        BodyView::Gap { .. } | BodyView::NeedsNewerVersion => String::new(),
+    };
+    let failed = |reason: String| {
+        Fault::new(Exit::Unexpected, "fault.exec_failed", &[("command", &clean(command)), ("reason", &reason)])
+    };
+    let mut child = tokio::process::Command::new("sh")
+        .args(["-c", command])
+        .env("PIRUSHKA_FROM", &message.name)
+        .env("PIRUSHKA_TEXT", body.replace('\0', ""))
+        .env("PIRUSHKA_MESSAGE_ID", message.id.to_string())
+        .stdin(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that does not read its stdin is none that failed.
+        let _ = stdin.write_all(format!("{}\n", out::record("message", message)).as_bytes()).await;
+    }
+    let status = child.wait().await.map_err(|error| failed(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+}
+
+/// A message in one line (or several, indented) for people.
+#[must_use]
+pub fn line(message: &MessageView) -> String {
+    let who = if message.outgoing { text("ui.me", &[]) } else { clean(&message.name) };
+    format!("{}  {}  {}", when::moment(message.sent_ms).dimmed(), who.bold(), body(message))
+}
+
+/// What a message says.
+#[must_use]
+pub fn body(message: &MessageView) -> String {
+    match &message.body {
+        BodyView::Text { text } => clean_lines(text, 4),
+        BodyView::Gap { missing } => text("message.gap", &[("n", &missing.to_string())]),
+        BodyView::NeedsNewerVersion => text("message.newer", &[]),
+    }
+}
+
+/// What else happens while one listens: on stderr, if it matters.
+fn remark(out: Out, event: &EventView) {
+    match event {
+        EventView::Contact { contact } if contact.state == pirushka_client::ContactStateView::Request => {
+            out.warn(text("recv.request", &[("name", &clean(&contact.name))]));
+        }
+        EventView::Warning { warning, text, .. } => out.warn(warning_in_words(*warning, text)),
+        EventView::Lagged => out.warn(text("recv.lagged", &[])),
+        _ => {}
+    }
+}
+
+fn warning_in_words(warning: WarningView, words: &str) -> String {
+    let key = match warning {
+        WarningView::CodeForged => "warning.code_forged",
+        WarningView::Superseded => "warning.superseded",
+        WarningView::AddingDelayed => "warning.adding_delayed",
+        WarningView::SessionRenewed => "warning.session_renewed",
+        WarningView::StoreTrouble => "warning.store_trouble",
+        WarningView::Unknown => return clean(words),
+    };
+    text(key, &[("detail", &clean(words))])
+}

@@ -1,0 +1,135 @@
+//! `status`, and no command at all: what stands, and what to do next.
+
+use owo_colors::OwoColorize as _;
+use pirushka_client::{HomeStateView, HomeView, StatusView};
+
+use crate::context::Context;
+use crate::fault::Outcome;
+use crate::lang::text;
+use crate::out::{self, Out, clean};
+use crate::trouble::fault;
+use crate::when;
+
+/// `status`
+///
+/// # Errors
+/// No profile, no engine.
+pub async fn run(context: &Context) -> Outcome {
+    let status = context.engine().await?.status().await.map_err(fault)?;
+    if context.out.json {
+        context.out.record("status", &status);
+    } else {
+        say(context.out, &status);
+    }
+    Ok(())
+}
+
+/// No command: the status, or that there is no profile yet; and the three most useful next commands.
+///
+/// # Errors
+/// No engine.
+pub async fn overview(context: &Context) -> Outcome {
+    let out = context.out;
+    if !context.profile.exists() {
+        let next = ["next.demo", "next.init", "next.help"];
+        if out.json {
+            let profile = context.profile.name();
+            out.record(
+                "status",
+                &serde_json::json!({ "profile": profile, "exists": false, "next": commands(context, &next) }),
+            );
+        } else {
+            out.say(text("status.no_profile", &[]));
+            say_next(context, &next);
+        }
+        return Ok(());
+    }
+    let status = context.engine().await?.status().await.map_err(fault)?;
+    let next = advice(&status);
+    if out.json {
+        let mut fields = serde_json::to_value(&status).unwrap_or_default();
+        fields["next"] = commands(context, &next).into();
+        out.record("status", &fields);
+    } else {
+        say(out, &status);
+        say_next(context, &next);
+    }
+    Ok(())
+}
+
+/// The three most useful next commands.
+fn advice(status: &StatusView) -> Vec<&'static str> {
+    let unavailable = status.homes.iter().any(|home| home.state == HomeStateView::Unavailable);
+    let mut next = Vec::new();
+    let mut when = |condition: bool, key| {
+        if condition {
+            next.push(key);
+        }
+    };
+    when(status.homes.is_empty(), "next.peer_set");
+    when(unavailable, "next.peer_check");
+    when(status.requests > 0, "next.accept");
+    when(status.unread > 0, "next.recv");
+    when(status.contacts > 0, "next.send");
+    when(true, "next.invite");
+    when(true, "next.add");
+    when(true, "next.recv_follow");
+    next.truncate(3);
+    next
+}
+
+fn commands(context: &Context, next: &[&str]) -> Vec<String> {
+    next.iter().map(|key| command(context, key)).collect()
+}
+
+/// A `next.` text is `verb and arguments | what it is good for`.
+fn command(context: &Context, key: &str) -> String {
+    let text = text(key, &[]);
+    context.command(text.split('|').next().unwrap_or_default().trim())
+}
+
+fn say_next(context: &Context, next: &[&str]) {
+    context.out.say("");
+    for key in next {
+        let purpose = text(key, &[]);
+        let purpose = purpose.split('|').nth(1).unwrap_or_default().trim();
+        context.out.say(format!("  {:<36} {}", command(context, key).bold(), purpose.dimmed()));
+    }
+}
+
+fn say(out: Out, status: &StatusView) {
+    let line = |label: &str, value: &str| out.say(format!("{} {value}", out::label(&text(label, &[]))));
+    line("label.name", &clean(&status.name));
+    line("label.fingerprint", &status.fingerprint);
+    if let Some(address) = &status.address {
+        line("label.address", address);
+    }
+    if status.homes.is_empty() {
+        line("label.peer", &text("status.no_peer", &[]));
+    }
+    status.homes.iter().for_each(|home| line("label.peer", &home_in_words(home)));
+    let counts = [("unread", status.unread.to_string()), ("n", status.unreceipted.to_string())];
+    let counts: Vec<(&str, &str)> = counts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    line("label.messages", &text("status.messages", &counts));
+    let people = [("n", status.contacts.to_string()), ("requests", status.requests.to_string())];
+    let people: Vec<(&str, &str)> = people.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    line("label.contacts", &text("status.people", &people));
+    let key = if status.engine.background { "status.engine" } else { "status.engine_inside" };
+    let arguments = [("pid", &*status.engine.pid.to_string()), ("protection", &*status.engine.protection)];
+    line("label.engine", &text(key, &arguments));
+}
+
+/// `peer.example:4433, online, 12 ms`
+#[must_use]
+pub fn home_in_words(home: &HomeView) -> String {
+    let place = home.peer.split('?').next().unwrap_or_default();
+    let state = match home.state {
+        HomeStateView::Connecting => text("home.connecting", &[]),
+        HomeStateView::Online => format!("{}", text("home.online", &[]).green()),
+        HomeStateView::Unavailable => format!("{}", text("home.unavailable", &[]).red()),
+    };
+    let rtt = home.rtt_us.filter(|_| home.state == HomeStateView::Online).map(when::span);
+    let dns = home.dns_error.as_deref().map(clean);
+    let parts = [Some(clean(place)), Some(state), rtt, dns];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

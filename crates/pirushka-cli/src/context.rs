@@ -1,0 +1,84 @@
+//! What every command needs: how to print, which profile, and the way to its engine.
+
+use std::path::PathBuf;
+
+use pirushka_client::{AskPassphrase, EngineMode, Handle, Options, Profile};
+use zeroize::Zeroizing;
+
+use crate::args::Global;
+use crate::ask;
+use crate::fault::Outcome;
+use crate::out::Out;
+use crate::trouble::fault;
+
+/// What every command needs.
+#[derive(Debug, Clone)]
+pub struct Context {
+    #[allow(missing_docs)]
+    pub out: Out,
+    #[allow(missing_docs)]
+    pub profile: Profile,
+    /// `--no-engine`
+    pub no_engine: bool,
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Context {
+    /// The context that the flags ask for. Touches no file.
+    ///
+    /// # Errors
+    /// The profile's name cannot be one, or there is no home directory.
+    pub fn new(global: &Global) -> Outcome<Self> {
+        Ok(Self {
+            out: Out { json: global.json },
+            profile: Profile::resolve(global.profile.as_deref()).map_err(fault)?,
+            no_engine: global.no_engine,
+            passphrase_file: global.passphrase_file.clone(),
+        })
+    }
+
+    /// Joins the engine of the profile, or starts one.
+    ///
+    /// # Errors
+    /// As [`Handle::join_or_start`].
+    pub async fn engine(&self) -> Outcome<Handle> {
+        let mode = if self.no_engine { EngineMode::InProcess } else { EngineMode::Background };
+        let options = Options { mode, passphrase: self.passphrase(), ..Options::default() };
+        Handle::join_or_start(&self.profile, options).await.map_err(fault)
+    }
+
+    /// Where the passphrase comes from if it is needed: the named file, or a person at a terminal, or nowhere.
+    #[must_use]
+    pub fn passphrase(&self) -> Option<AskPassphrase> {
+        if let Some(path) = self.passphrase_file.clone() {
+            return Some(Box::new(move || first_line(&path)));
+        }
+        ask::somebody_is_there().then(|| Box::new(|| ask::passphrase("ui.passphrase")) as AskPassphrase)
+    }
+
+    /// The passphrase for a new profile: the named file, or a person at a terminal who types it twice.
+    ///
+    /// # Errors
+    /// The file cannot be read, nobody is there, or the person typed two different ones.
+    pub fn new_passphrase(&self) -> Outcome<Zeroizing<String>> {
+        match &self.passphrase_file {
+            Some(path) => ask::checked(first_line(path).map_err(|error| ask::unreadable(path, &error))?),
+            None => ask::new_passphrase(),
+        }
+    }
+
+    /// What a person types to run `verb` with this profile.
+    #[must_use]
+    pub fn command(&self, verb: &str) -> String {
+        if self.profile.name() == pirushka_client::DEFAULT_PROFILE {
+            format!("pirushka {verb}")
+        } else {
+            format!("pirushka --profile {} {verb}", self.profile.name())
+        }
+    }
+}
+
+fn first_line(path: &std::path::Path) -> std::io::Result<Zeroizing<String>> {
+    let text = Zeroizing::new(std::fs::read_to_string(path)?);
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
