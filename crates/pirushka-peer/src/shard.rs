@@ -41,7 +41,17 @@ pub(crate) enum Order {
 pub(crate) struct Report {
     pub(crate) stats: Stats,
     pub(crate) counters: Counters,
-    /// Datagrams or trains that the system refused to send.
+    pub(crate) calls: Calls,
+}
+
+/// System calls for datagrams since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Calls {
+    /// That brought something.
+    pub(crate) receives: u64,
+    /// That took something.
+    pub(crate) sends: u64,
+    /// That the system refused.
     pub(crate) send_failures: u64,
 }
 
@@ -85,7 +95,7 @@ struct Shard {
     datagram: Vec<u8>,
     /// Where `datagram` goes while it has not been put into a train.
     unplaced: Option<Transmit>,
-    send_failures: u64,
+    calls: Calls,
     receive_failures: u32,
     ending: Ending,
 }
@@ -113,7 +123,7 @@ pub(crate) fn start(
         train: Train::new(socket.train_max()),
         datagram: Vec::new(),
         unplaced: None,
-        send_failures: 0,
+        calls: Calls::default(),
         receive_failures: 0,
         ending: Ending::No,
         socket,
@@ -175,7 +185,7 @@ impl Shard {
             match self.orders.try_recv() {
                 Ok(Order::Report(to)) => {
                     let counters = self.peer.link_counters().clone();
-                    let report = Report { stats: self.peer.stats(), counters, send_failures: self.send_failures };
+                    let report = Report { stats: self.peer.stats(), counters, calls: self.calls };
                     // Whoever asked may have lost patience.
                     let _ = to.try_send(report);
                 }
@@ -198,7 +208,10 @@ impl Shard {
     fn receive(&mut self) -> io::Result<()> {
         for _ in 0..BATCHES_PER_TURN {
             match self.socket.receive(&mut self.batch) {
-                Ok(true) => self.receive_failures = 0,
+                Ok(true) => {
+                    self.receive_failures = 0;
+                    self.calls.receives += 1;
+                }
                 Ok(false) => return Ok(()),
                 Err(error) => return self.bear(error),
             }
@@ -261,12 +274,18 @@ impl Shard {
 
     /// `false`: the system is full.
     fn dispatch(&mut self) -> bool {
-        self.train.send(&self.socket).unwrap_or_else(|error| {
-            // No route, a firewall: this remote's affair, which repeats what it misses.
-            self.send_failures += 1;
-            tracing::debug!(%error, "sending failed");
-            true
-        })
+        match self.train.send(&self.socket) {
+            Ok(is_gone) => {
+                self.calls.sends += u64::from(is_gone);
+                is_gone
+            }
+            Err(error) => {
+                // No route, a firewall: this remote's affair, which repeats what it misses.
+                self.calls.send_failures += 1;
+                tracing::debug!(%error, "sending failed");
+                true
+            }
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -88,6 +88,10 @@ pub struct Network {
     pub bytes_out: u64,
     /// Sessions made.
     pub handshakes: u64,
+    /// System calls that brought datagrams; fewer than `packets_in` under load.
+    pub receive_calls: u64,
+    /// System calls that took datagrams; fewer than `packets_out` under load.
+    pub send_calls: u64,
     /// Times that the system refused to send.
     pub send_failures: u64,
     /// Kernel buffers that were granted, in bytes.
@@ -141,7 +145,9 @@ impl Status {
                 packets_out: sum(|r| r.counters.packets_out),
                 bytes_out: sum(|r| r.counters.bytes_out),
                 handshakes: sum(|r| r.counters.handshakes),
-                send_failures: sum(|r| r.send_failures),
+                receive_calls: sum(|r| r.calls.receives),
+                send_calls: sum(|r| r.calls.sends),
+                send_failures: sum(|r| r.calls.send_failures),
                 receive_buffer: fixed.receive_buffer,
                 send_buffer: fixed.send_buffer,
             },
@@ -279,7 +285,7 @@ mod tests {
             refused_full: 7,
             ..Stats::default()
         };
-        let report = Report { stats, counters: Default::default(), send_failures: 0 };
+        let report = Report { stats, counters: Default::default(), calls: Default::default() };
         let mut status = Status::of(&fixed, 4_000, &[report.clone(), report]);
         status.drops.insert("bad_mac".into(), 12);
         status.rss_bytes = Some(9 << 20);

@@ -63,6 +63,10 @@ impl User {
 fn leave_a_message(daemon: &Daemon, number: u8) -> Answer {
     let mut sender = Client::of(daemon.text("address"));
     assert!(sender.connects());
+    leave(&mut sender, number)
+}
+
+fn leave(sender: &mut Client, number: u8) -> Answer {
     let envelope: Vec<u8> = CANARY.iter().copied().cycle().take(320).collect();
     let deposit = Deposit::Contact {
         queue: QUEUE,
@@ -102,6 +106,32 @@ fn fact_03_a_message_left_while_the_user_is_away_is_handed_out_when_the_user_is_
     let Answer::Status(mailbox) = bob.client.ask(&Frame::Poll { request: ANY }) else { panic!("no status") };
     assert_eq!(mailbox.messages, 0);
     assert_eq!(status(dir.path())["messages"]["delivered"], 1);
+}
+
+#[test]
+fn what_waits_for_one_user_is_handed_out_in_trains() {
+    const MESSAGES: u8 = 100;
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(dir.path(), &[]);
+    let mut bob = User::registers(&daemon);
+    bob.opens_the_queue();
+    bob.leaves();
+    let mut sender = Client::of(daemon.text("address"));
+    assert!(sender.connects());
+    for number in 0..MESSAGES {
+        assert_eq!(leave(&mut sender, number), Answer::Ok);
+    }
+    let before = status(dir.path())["network"].clone();
+    let mut bob = User::registers(&daemon);
+    for _ in 0..MESSAGES {
+        assert!(bob.takes_a_message().is_some());
+    }
+    let after = status(dir.path())["network"].clone();
+    let grown = |field: &str| after[field].as_u64().unwrap() - before[field].as_u64().unwrap();
+    eprintln!("{} datagrams in {} system calls", grown("packets_out"), grown("send_calls"));
+    if cfg!(target_os = "linux") {
+        assert!(grown("send_calls") < grown("packets_out"));
+    }
 }
 
 #[test]
