@@ -13,7 +13,7 @@ const PEER: PeerId = PeerId([0x70; 32]);
 const BINDING: [u8; 32] = [0xb1; 32];
 
 #[test]
-fn the_same_seed_makes_the_same_certificate_of_195_bytes() {
+fn fact_12_an_identity_is_a_self_signed_certificate_of_195_bytes_made_here() {
     let (one, two) = (person(1), person(1));
     assert_eq!(one.certificate().der(), two.certificate().der());
     assert_eq!(one.certificate().der().len(), 195);
@@ -97,7 +97,7 @@ fn a_signature_in_its_second_form_is_refused() {
 }
 
 #[test]
-fn a_registration_is_good_for_one_peer_and_one_session() {
+fn t07_a_registration_is_good_for_one_peer_and_one_session() {
     let one = person(1);
     let packet = one.register_packet(PEER, &BINDING, 1_700_000_000);
     assert_eq!(verify_register(&packet, PEER, &BINDING).unwrap(), *one.certificate());
@@ -106,12 +106,34 @@ fn a_registration_is_good_for_one_peer_and_one_session() {
 }
 
 #[test]
-fn a_registration_with_shifts_is_the_same_registration() {
+fn fact_19_a_registration_with_shifts_is_the_same_registration() {
     let one = person(1);
     let packet = one.register_packet(PEER, &BINDING, 1_700_000_000);
     let mut shifted = vec![];
     Root::decode(&packet).unwrap().encode_shifted(9, &mut |gap| gap.fill(0xaa), &mut shifted).unwrap();
     assert_eq!(verify_register(&shifted, PEER, &BINDING).unwrap().fingerprint(), one.fingerprint());
+}
+
+#[test]
+fn fact_08_a_registration_is_root_type_2_with_the_certificate_behind_its_length() {
+    let one = person(1);
+    let packet = one.register_packet(PEER, &BINDING, 1_700_000_000);
+    let root = Root::decode(&packet).unwrap();
+    let der = one.certificate().der();
+    assert_eq!(root.kind, 2);
+    assert_eq!(root.payload, [&(der.len() as u16).to_be_bytes(), der].concat());
+}
+
+#[test]
+fn t08_a_foreign_certificate_or_a_stolen_signature_registers_nobody() {
+    let (alice, mallory) = (person(1), person(2));
+    let packet = alice.register_packet(PEER, &BINDING, 1_700_000_000);
+    let of_mallory = mallory.register_packet(PEER, &BINDING, 1_700_000_000);
+    let with_alices_certificate = [&of_mallory[..76], &packet[76..]].concat();
+    let with_alices_signature = [&packet[..76], &of_mallory[76..]].concat();
+    for spliced in [with_alices_certificate, with_alices_signature] {
+        assert_eq!(verify_register(&spliced, PEER, &BINDING), Err(RegisterError::BadSignature));
+    }
 }
 
 #[test]

@@ -295,13 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_form_without_a_key_is_understood() {
+    fn fact_13_an_address_is_host_and_fingerprint_and_the_seeds_form_is_understood() {
         let address: Address = format!("myprivate.peer.com/{}", hex()).parse().unwrap();
         assert_eq!((address.port, address.peer_id), (DEFAULT_PORT, None));
     }
 
     #[test]
-    fn a_shortened_fingerprint_is_refused_by_name() {
+    fn t38_a_shortened_fingerprint_is_refused_by_name() {
         assert_eq!("h.example/a4f5c".parse::<Address>(), Err(AddressError::FingerprintLength(5)));
         assert_eq!(format!("h/{}", "z".repeat(64)).parse::<Address>(), Err(AddressError::FingerprintDigits));
         assert_eq!("h.example".parse::<Address>(), Err(AddressError::NoFingerprint));

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_fact_18_is_what_stands_in_the_bytes() {
+    fn fact_18_the_layout_of_root_is_what_stands_in_the_bytes() {
         let mut out = vec![];
         sample(Signature::Tag(&[7; 16]), b"hi").encode(&mut out);
         let mut expected = vec![0x02, 0x02, 0x00, 0x10];
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_fact_19_has_junk_before_each_later_field() {
+    fn fact_19_shifts_are_junk_before_each_later_field() {
         let mut out = vec![];
         sample(Signature::Absent, b"hi").encode_shifted(2, &mut |gap| gap.fill(0xee), &mut out).unwrap();
         let mut expected = vec![0x06, 2, 0x02, 0xee, 0xee, 0, 0, 0xee, 0xee, 0xee, 0xee];
