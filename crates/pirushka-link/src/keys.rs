@@ -1,6 +1,8 @@
 //! Keys: the peer's static one, and those that everybody who holds the address can derive.
 
-use aws_lc_rs::agreement;
+use std::sync::Arc;
+
+use aws_lc_rs::agreement::{PrivateKey, X25519};
 use pirushka_wire::PeerId;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -11,6 +13,8 @@ use zeroize::Zeroizing;
 pub struct PeerKey {
     secret: Zeroizing<[u8; 32]>,
     peer_id: PeerId,
+    /// Taken apart once: doing it for each handshake costs as much as an agreement. Never written to.
+    parsed: Option<Arc<PrivateKey>>,
 }
 
 impl PeerKey {
@@ -18,8 +22,8 @@ impl PeerKey {
     #[must_use]
     pub fn from_bytes(secret: [u8; 32]) -> Self {
         let secret = Zeroizing::new(secret);
-        let peer_id = PeerId(public_key(&secret));
-        Self { secret, peer_id }
+        let (parsed, public) = parse(&secret);
+        Self { secret, peer_id: PeerId(public), parsed }
     }
 
     /// A new key from 32 random bytes.
@@ -42,6 +46,11 @@ impl PeerKey {
         self.peer_id
     }
 
+    /// As the handshake uses it.
+    pub(crate) fn parsed(&self) -> Option<Arc<PrivateKey>> {
+        self.parsed.clone()
+    }
+
     /// A key for one purpose. Contexts read "pirushka 2026 <purpose>".
     #[must_use]
     pub fn derive(&self, context: &str) -> [u8; 32] {
@@ -51,18 +60,18 @@ impl PeerKey {
 
 impl std::fmt::Debug for PeerKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { secret: _, peer_id } = self;
+        let Self { secret: _, peer_id, parsed: _ } = self;
         f.debug_struct("PeerKey").field("peer_id", peer_id).finish_non_exhaustive()
     }
 }
 
-/// The X25519 public key of a secret.
-pub(crate) fn public_key(secret: &[u8; 32]) -> [u8; 32] {
-    let mut out = [0; 32];
-    let computed = agreement::PrivateKey::from_private_key(&agreement::X25519, secret).ok();
+/// An X25519 secret ready for use, and its public key.
+pub(crate) fn parse(secret: &[u8; 32]) -> (Option<Arc<PrivateKey>>, [u8; 32]) {
+    let mut public = [0; 32];
     // Any 32 bytes are an X25519 secret, so this never fails; if it did, the key would match nothing.
-    if let Some(public) = computed.and_then(|key| key.compute_public_key().ok()) {
-        out.copy_from_slice(public.as_ref());
+    let parsed = PrivateKey::from_private_key(&X25519, secret).ok();
+    if let Some(computed) = parsed.as_ref().and_then(|key| key.compute_public_key().ok()) {
+        public.copy_from_slice(computed.as_ref());
     }
-    out
+    (parsed.map(Arc::new), public)
 }

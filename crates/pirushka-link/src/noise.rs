@@ -3,7 +3,7 @@
 //! `snow` keeps the handshake's order, aws-lc-rs does its X25519 and AES-GCM (16 µs against 37 for one agreement). The
 //! state lives only as long as the handshake; what remains is [`Secrets`].
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::{aead, agreement};
 use pirushka_wire::handshake::NOISE_1_LEN;
@@ -16,7 +16,7 @@ use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{Builder, Error, HandshakeState};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::keys::{PeerKey, public_key};
+use crate::keys::{PeerKey, parse};
 
 /// Bytes that noise message 2 adds to its payload: ephemeral key 32, tag 16.
 pub(crate) const NOISE_2_OVERHEAD: usize = 48;
@@ -84,7 +84,7 @@ pub(crate) fn respond(
     out: &mut Vec<u8>,
 ) -> Result<Secrets, Error> {
     let secret = key.to_bytes();
-    let known = Some((secret.clone(), key.peer_id().0));
+    let known = Some(key.clone());
     let mut state = Builder::with_resolver(SUITE.clone(), Box::new(Resolver { seed, known }))
         .local_private_key(secret.as_slice())?
         .prologue(prologue)?
@@ -105,8 +105,8 @@ fn secrets(state: &mut HandshakeState) -> Secrets {
 
 struct Resolver {
     seed: [u8; 32],
-    /// A static key whose public half need not be computed again.
-    known: Option<(Zeroizing<[u8; 32]>, [u8; 32])>,
+    /// The static key, which need not be taken apart again.
+    known: Option<PeerKey>,
 }
 
 impl CryptoResolver for Resolver {
@@ -115,7 +115,7 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        let dh = X25519 { secret: Zeroizing::new([0; 32]), public: [0; 32], known: self.known.clone() };
+        let dh = X25519 { secret: Zeroizing::new([0; 32]), public: [0; 32], parsed: None, known: self.known.clone() };
         matches!(choice, DHChoice::Curve25519).then(|| Box::new(dh) as _)
     }
 
@@ -140,7 +140,8 @@ impl Random for Source {
 struct X25519 {
     secret: Zeroizing<[u8; 32]>,
     public: [u8; 32],
-    known: Option<(Zeroizing<[u8; 32]>, [u8; 32])>,
+    parsed: Option<Arc<agreement::PrivateKey>>,
+    known: Option<PeerKey>,
 }
 
 impl Dh for X25519 {
@@ -158,15 +159,15 @@ impl Dh for X25519 {
 
     fn set(&mut self, secret: &[u8]) {
         self.secret.copy_from_slice(secret);
-        self.public = match &self.known {
-            Some((known, public)) if **known == *self.secret => *public,
-            _ => public_key(&self.secret),
+        (self.parsed, self.public) = match &self.known {
+            Some(known) if *known.to_bytes() == *self.secret => (known.parsed(), known.peer_id().0),
+            _ => parse(&self.secret),
         };
     }
 
     fn generate(&mut self, rng: &mut dyn Random) -> Result<(), Error> {
         rng.try_fill_bytes(self.secret.as_mut_slice())?;
-        self.public = public_key(&self.secret);
+        (self.parsed, self.public) = parse(&self.secret);
         Ok(())
     }
 
@@ -180,10 +181,9 @@ impl Dh for X25519 {
 
     fn dh(&self, public: &[u8], out: &mut [u8]) -> Result<(), Error> {
         let public = public.get(..32).ok_or(Error::Dh)?;
-        let secret = agreement::PrivateKey::from_private_key(&agreement::X25519, self.secret.as_slice())
-            .map_err(|_| Error::Dh)?;
+        let secret = self.parsed.as_ref().ok_or(Error::Dh)?;
         let public = agreement::UnparsedPublicKey::new(&agreement::X25519, public);
-        agreement::agree(&secret, public, Error::Dh, |shared| {
+        agreement::agree(secret, public, Error::Dh, |shared| {
             out.get_mut(..32).ok_or(Error::Dh)?.copy_from_slice(shared);
             Ok(())
         })

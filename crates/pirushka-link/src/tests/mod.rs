@@ -1,5 +1,6 @@
 //! A client and a peer, one virtual clock, one lossy link; and the attacks of `spec/threats.md` that belong to the link.
 
+mod congestion;
 mod exchange;
 mod t03_wrong_peer;
 mod t04_off_path;
