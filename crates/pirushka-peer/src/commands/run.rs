@@ -46,6 +46,8 @@ fn start_log(level: &str) {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .without_time()
+        // Reporting that stderr is closed would panic, on stderr.
+        .log_internal_errors(false)
         .try_init();
 }
 

@@ -338,6 +338,15 @@ mod tests {
         assert_eq!(junk.cause, "it is not text (UTF-8)");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_read_or_refused_without_a_panic(text in r#"([a-z_]{1,9}|\[[a-z.]*\]|= ?|"[^"]?|\n|[0-9.:-]{1,5}|\PC){0,30}"#) {
+            if let Err(failure) = from_file(&text) {
+                proptest::prop_assert!(failure.code.starts_with("config."));
+            }
+        }
+    }
+
     #[test]
     fn values_that_contradict_each_other_are_refused() {
         let failure = from_file("[memory]\ntotal = \"1 MiB\"\n").unwrap_err();

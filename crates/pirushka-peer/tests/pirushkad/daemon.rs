@@ -36,7 +36,7 @@ pub(crate) fn answer(command: &mut Command) -> Answer {
 pub(crate) struct Daemon {
     pub(crate) child: Child,
     pub(crate) hello: Value,
-    lines: BufReader<ChildStdout>,
+    lines: Option<BufReader<ChildStdout>>,
 }
 
 impl Daemon {
@@ -53,7 +53,7 @@ impl Daemon {
         let mut line = String::new();
         lines.read_line(&mut line).unwrap();
         let hello = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        Self { child, hello, lines }
+        Self { child, hello, lines: Some(lines) }
     }
 
     pub(crate) fn text(&self, field: &str) -> &str {
@@ -65,13 +65,17 @@ impl Daemon {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    pub(crate) fn stop_reading(&mut self) {
+        self.lines = None;
+    }
+
     /// What it printed after its first line, and its exit code, once it has ended.
     pub(crate) fn wait(&mut self) -> (String, Option<i32>) {
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let mut rest = String::new();
-                while self.lines.read_line(&mut rest).unwrap() > 0 {}
+                while self.lines.as_mut().unwrap().read_line(&mut rest).unwrap() > 0 {}
                 return (rest, status.code());
             }
             std::thread::sleep(Duration::from_millis(5));

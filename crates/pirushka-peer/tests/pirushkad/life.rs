@@ -1,8 +1,10 @@
 //! Start, stop, crash, restart; what the process leaves on disk and asks of the system.
 
+use std::process::Stdio;
+
 use rustix::process::Signal;
 
-use crate::daemon::{Daemon, listing};
+use crate::daemon::{Daemon, listing, pirushkad};
 use crate::wire::Client;
 
 #[test]
@@ -36,6 +38,19 @@ fn t32_traffic_and_a_crash_leave_nothing_on_disk_but_the_key_as_it_was() {
     assert_eq!(peer_id(&next), peer_id(&daemon));
     assert_ne!(next.text("boot"), daemon.text("boot"));
     assert_eq!(listing(dir.path()), ["key", "pirushkad.sock"]);
+}
+
+#[test]
+fn it_serves_and_stops_politely_when_nobody_reads_what_it_prints() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = pirushkad(dir.path());
+    command.args(["--listen", "127.0.0.1:0", "--json"]).stderr(Stdio::piped());
+    let mut daemon = Daemon::of(&mut command);
+    drop(daemon.child.stderr.take());
+    assert!(Client::of(daemon.text("address")).connects());
+    daemon.stop_reading();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
 }
 
 #[cfg(target_os = "linux")]
