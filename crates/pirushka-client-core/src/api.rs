@@ -47,6 +47,8 @@ pub enum Table {
     Part = 9,
     /// What outlives a contact: block list, counts of six-digit runs, by fingerprint.
     Memory = 10,
+    /// Parts of introductions that are not complete: `intro id[16] | n u8 | i u8`.
+    Intro = 13,
     /// How far a message has come: key = message id, value = [`MessageState::from_row`]. The shell updates the state of
     /// the message's row. Not needed to load a client.
     MessageState = 11,
@@ -57,7 +59,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Profile,
         Self::Contact,
         Self::Session,
@@ -69,6 +71,7 @@ impl Table {
         Self::Pending,
         Self::Part,
         Self::Memory,
+        Self::Intro,
         Self::MessageState,
         Self::SeenUpTo,
     ];

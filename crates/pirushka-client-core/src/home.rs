@@ -291,7 +291,10 @@ impl Client {
         }
         let taken = match class {
             push_class::CONTACT => self.take_envelope(now, queue, body),
-            push_class::INTRO => return self.take_intro_part(now, index, delivery, body),
+            push_class::INTRO => {
+                self.take_intro_part(now, body);
+                true
+            }
             _ => {
                 self.count("push of an unknown class");
                 true
@@ -302,7 +305,7 @@ impl Client {
         }
     }
 
-    pub(crate) fn acknowledge(&mut self, index: usize, delivery: DeliveryId) {
+    fn acknowledge(&mut self, index: usize, delivery: DeliveryId) {
         let home = &mut self.homes[index];
         match home.incarnation {
             Some(incarnation) => {

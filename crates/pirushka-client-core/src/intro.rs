@@ -1,54 +1,82 @@
 //! Introductions that come in: put the parts together, join the session, learn who it is, and ask the person, or accept
 //! by itself whom an invite lets in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pirushka_e2e::Session;
 use pirushka_e2e::content::{Body, Content, Hello};
 use pirushka_e2e::intro::{Intro, IntroPart, IntroReassembly};
 use pirushka_e2e::session::Opened;
 use pirushka_identity::Card;
-use pirushka_wire::{DeliveryId, IntroId, Now};
+use pirushka_wire::{IntroId, Now};
 
-use crate::api::{ContactId, ContactState, Event};
+use crate::api::{ContactId, ContactState, Event, Table};
 use crate::client::Client;
 use crate::contact::Contact;
 use crate::contents::cleaned;
-use crate::limits::{CONTACTS_MAX, INTROS_MAX, REQUESTS_MAX};
+use crate::limits::{CONTACTS_MAX, REQUESTS_MAX};
 
-/// Parts that came, and the deliveries to acknowledge when the introduction is taken in.
+/// How many finished introductions are remembered: their parts may come again.
+const DONE_MAX: usize = 64;
+
+/// Introductions of which parts are missing. The parts are on disk, so that the peer can forget each at once: a peer
+/// whose window is full of parts that wait for each other would never send the last.
 #[derive(Debug, Default)]
 pub(crate) struct Intros {
     reassembly: IntroReassembly,
-    deliveries: BTreeMap<IntroId, Vec<(usize, DeliveryId)>>,
-    done: BTreeSet<IntroId>,
+    /// Number of parts of each that is unfinished.
+    open: BTreeMap<IntroId, u8>,
+    done: VecDeque<IntroId>,
+}
+
+impl Intros {
+    /// A part that was on disk.
+    pub(crate) fn load(&mut self, key: &[u8], bytes: &[u8]) -> Option<()> {
+        let (intro, rest) = key.split_first_chunk::<16>()?;
+        let &[n, i] = rest else { return None };
+        let part = IntroPart { intro: IntroId(*intro), n, i, bytes };
+        self.open.insert(part.intro, part.n);
+        self.reassembly.insert(&part).ok().map(drop)
+    }
+}
+
+fn part_key(intro: IntroId, n: u8, i: u8) -> Vec<u8> {
+    let mut key = intro.0.to_vec();
+    key.extend([n, i]);
+    key
 }
 
 impl Client {
-    /// One part of an introduction. The parts stay at the peer until all are here and their effect is on disk.
-    pub(crate) fn take_intro_part(&mut self, now: Now, home: usize, delivery: DeliveryId, body: &[u8]) {
-        let Ok(part) = IntroPart::decode(body) else {
-            self.count("introduction part that does not decode");
-            return self.acknowledge(home, delivery);
-        };
+    /// One part of an introduction.
+    pub(crate) fn take_intro_part(&mut self, now: Now, body: &[u8]) {
+        let Ok(part) = IntroPart::decode(body) else { return self.count("introduction part that does not decode") };
         if self.intros.done.contains(&part.intro) {
-            return self.acknowledge(home, delivery);
+            return;
         }
-        self.intros.deliveries.entry(part.intro).or_default().push((home, delivery));
+        self.writes.put(Table::Intro, part_key(part.intro, part.n, part.i), part.bytes.to_vec());
+        self.intros.open.entry(part.intro).or_insert(part.n);
         let whole = self.intros.reassembly.insert(&part);
-        let open: BTreeSet<IntroId> = self.intros.reassembly.unfinished().collect();
         match whole {
-            Ok(None) => return self.intros.deliveries.retain(|intro, _| open.contains(intro)),
+            Ok(None) => {}
             Ok(Some(intro)) => self.take_intro(now, &intro),
             Err(_) => self.count("introduction that does not decode"),
         }
-        self.intros.done.insert(part.intro);
-        while self.intros.done.len() > INTROS_MAX * 4 {
-            self.intros.done.pop_first();
+        self.forget_closed_intros();
+    }
+
+    /// Deletes the parts of what is finished or was displaced.
+    fn forget_closed_intros(&mut self) {
+        let Intros { reassembly, open, done } = &mut self.intros;
+        let unfinished: BTreeSet<IntroId> = reassembly.unfinished().collect();
+        for (&intro, &n) in open.iter().filter(|(intro, _)| !unfinished.contains(*intro)) {
+            for i in 0..n {
+                self.writes.delete(Table::Intro, part_key(intro, n, i));
+            }
+            done.push_back(intro);
         }
-        for (home, delivery) in self.intros.deliveries.remove(&part.intro).unwrap_or_default() {
-            self.acknowledge(home, delivery);
-        }
+        open.retain(|intro, _| unfinished.contains(intro));
+        let excess = done.len().saturating_sub(DONE_MAX);
+        done.drain(..excess);
     }
 
     /// A whole introduction from the intro inbox.
@@ -98,6 +126,9 @@ impl Client {
         if contact.knows_group(&session.name().0) {
             self.count("Welcome that was played again");
             return self.owe_receipt(now, id);
+        }
+        if contact.sessions.contains_key(&session.name().number()) {
+            return self.count("Welcome with a number that is taken");
         }
         contact.adopt_session(session, true, &mut self.writes);
         contact.row.epoch_ms = now.wall_ms;

@@ -2,8 +2,6 @@
 
 /// The longest text that travels as a text. Longer ones are refused with a hint to send a file.
 pub const TEXT_MAX: usize = 64 * 1024;
-/// The longest first text that rides in an introduction; a longer one follows on the contact queue.
-pub const FIRST_TEXT_MAX: usize = 1024;
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 64;
 /// People. A request beyond is left unanswered at the peer.
@@ -18,10 +16,6 @@ pub const GROUPS_MAX: usize = 32;
 pub const RECEIVED_RANGES_MAX: usize = 512;
 /// Messages of a contact that wait for a commit. Beyond, they are acknowledged and dropped; the sender offers again.
 pub const UNREADABLE_MAX: usize = 256;
-/// Bytes of parts of long messages of one contact.
-pub const PART_BYTES_MAX: usize = 1 << 20;
-/// Introductions being put together from parts.
-pub const INTROS_MAX: usize = 16;
 /// Gap markers per contact; older gaps are no longer filled in place.
 pub const GAPS_MAX: usize = 64;
 /// A gap wider than this is shown, but late messages do not find places reserved in it.

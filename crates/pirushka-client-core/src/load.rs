@@ -99,6 +99,9 @@ impl Client {
             let row: MemoryRow = decode(Table::Memory, &value)?;
             client.memory.insert(Fingerprint(key), row);
         }
+        for (key, value) in table(Table::Intro) {
+            client.intros.load(&key, &value).ok_or(DamagedRow(Table::Intro))?;
+        }
         for home in client.profile.home_addresses() {
             client.add_home(home);
         }

@@ -1,6 +1,8 @@
 //! End-to-end receipts: what came, what was seen. Cumulative, riding on whatever is sent; alone only when nothing else
 //! is. Never receipted themselves, never kept: a duplicate calls for a fresh one.
 
+use std::collections::BTreeSet;
+
 use pirushka_e2e::content::Receipts;
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, RangeSet};
@@ -9,6 +11,7 @@ use crate::api::{ContactId, Event, MessageId, MessageState, Table};
 use crate::client::Client;
 use crate::contact::Contact;
 use crate::limits::{RECEIPT_RANGES_MAX, RECEIVED_RANGES_MAX, UNREAD_MAX};
+use crate::outbox::{Item, ItemKind};
 use crate::rows::encode;
 use crate::timers::Timer;
 
@@ -42,12 +45,13 @@ impl Client {
     /// The contact has these contents of mine: they leave the outbox (S3).
     pub(crate) fn take_receipts(&mut self, now: Now, id: ContactId, receipts: &Receipts) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let mut news = vec![];
+        let (mut news, mut reached) = (vec![], vec![]);
         let confirmed = |seq: u64| seq > 0 && receipts.delivered.contains(seq);
         let done: Vec<u64> = contact.outbox.values().filter(|i| confirmed(i.row.seq)).map(|i| i.row.id).collect();
         for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
             item.delete(&mut self.writes);
             contact.changed = true;
+            reached.extend(item.row.sealed.as_ref().map(|s| (s.session, s.epoch)));
             if let Some(message) = item.row.message {
                 contact.row.unread.push((item.row.seq, message));
                 news.push((message, MessageState::Delivered));
@@ -68,7 +72,30 @@ impl Client {
             self.writes.put(Table::MessageState, message.0.to_be_bytes(), encode(&state));
             self.events.push_back(Event::MessageState { contact: id, id: message, state });
         }
+        for (session, epoch) in reached {
+            self.drop_confirmed_commits(id, session, epoch);
+        }
+        self.drop_useless_commits(id);
         self.hurry_offers(now, id);
+    }
+
+    /// A commit of a session that is no longer written in, and behind which nothing waits, need not arrive.
+    fn drop_useless_commits(&mut self, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some((current, _)) = contact.current_session() else { return };
+        let session = |item: &Item| item.row.sealed.as_ref().map(|s| s.session);
+        let needed: BTreeSet<u64> = (contact.outbox.values())
+            .filter(|item| item.row.kind != ItemKind::Commit)
+            .filter_map(session)
+            .chain([current])
+            .collect();
+        let useless = |item: &&Item| {
+            item.row.kind == ItemKind::Commit && session(item).is_some_and(|number| !needed.contains(&number))
+        };
+        let gone: Vec<u64> = contact.outbox.values().filter(useless).map(|item| item.row.id).collect();
+        for item in gone.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
+            item.delete(&mut self.writes);
+        }
     }
 
     /// The contact is there now: what it has not confirmed is offered again soon rather than at the end of a long

@@ -133,15 +133,17 @@ impl Client {
         contact.row.epoch_messages += 1;
         contact.row.active_ms = now.wall_ms;
         contact.changed = true;
-        let confirmed = |item: &Item| {
+        self.drop_confirmed_commits(id, number, epoch);
+    }
+
+    /// Something shows that the other side has reached this epoch: the commits that led there have arrived.
+    pub(crate) fn drop_confirmed_commits(&mut self, id: ContactId, number: u64, epoch: u64) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let confirmed = |item: &&Item| {
             item.row.kind == ItemKind::Commit
-                && item
-                    .row
-                    .sealed
-                    .as_ref()
-                    .is_some_and(|s| s.session < number || (s.session == number && s.epoch < epoch))
+                && item.row.sealed.as_ref().is_some_and(|s| s.session == number && s.epoch < epoch)
         };
-        let done: Vec<u64> = contact.outbox.values().filter(|item| confirmed(item)).map(|item| item.row.id).collect();
+        let done: Vec<u64> = contact.outbox.values().filter(confirmed).map(|item| item.row.id).collect();
         for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
             item.delete(&mut self.writes);
         }
