@@ -39,7 +39,7 @@ pub const MESSAGE_OVERHEAD: u64 = 128;
 /// What a contact queue costs while empty: record 72, index 40, both at their fill.
 pub const QUEUE_OVERHEAD: u64 = 192;
 /// What a user costs without queues, messages and bundle, the certificate's bytes not counted.
-pub const USER_OVERHEAD: u64 = 768;
+pub const USER_OVERHEAD: u64 = 896;
 /// What a token costs, and each introduction remembered as having used it.
 pub const TOKEN_OVERHEAD: u64 = 96;
 /// What a bundle costs beyond its bytes.

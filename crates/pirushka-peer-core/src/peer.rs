@@ -5,6 +5,7 @@ mod push;
 mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 
 use pirushka_link::{Counters, Drop, PeerKey, PeerLink, PeerLinkEvent, Received, SessionHandle, Transmit};
@@ -23,7 +24,6 @@ use crate::store::{IntroDeposit, Part, QueueSetting, Source, Store, UserId};
 use crate::timers::Timers;
 
 /// One peer, or one shard of it.
-#[derive(Debug)]
 pub struct Peer {
     link: PeerLink,
     store: Store,
@@ -150,7 +150,11 @@ impl Peer {
     /// Totals, for the operator.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.store.stats(Stats { users_online: self.presence.len() as u64, ..self.stats })
+        self.store.stats(Stats {
+            users_online: self.presence.len() as u64,
+            sessions: self.link.session_count() as u64,
+            ..self.stats
+        })
     }
 
     /// The link's counters: drops by reason, handshakes, packets, bytes.
@@ -163,6 +167,21 @@ impl Peer {
     #[cfg(test)]
     pub(crate) fn kept(&self) -> String {
         format!("{:?} {:?} {:?} {:?}", self.store, self.sessions, self.presence, self.timers)
+    }
+
+    /// Frames as the first session with a state of its own would send them.
+    #[cfg(test)]
+    pub(crate) fn feed(&mut self, now: Now, plaintext: &[u8]) {
+        if let Some(session) = self.sessions.keys().next().copied() {
+            self.handle_frames(now, session, plaintext);
+        }
+    }
+
+    /// Checks what must hold after every input.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let charged = self.sessions.values().map(|s| s.charged).sum();
+        self.store.check(charged);
     }
 
     fn handle_frames(&mut self, now: Now, session: SessionHandle, plaintext: &[u8]) {
@@ -294,7 +313,7 @@ impl Peer {
         let boot = self.link.boot();
         let (messages, bytes, oldest_s) = (held.messages, held.bytes, held.oldest_s);
         self.link.send(session, &Frame::Status { request, boot, messages, bytes, oldest_s });
-        if self.presence.active(user) != Some(session) {
+        if self.presence.is_superseded(user, session) {
             // The frame that said so may have been lost.
             self.link.send(session, &Frame::Superseded);
         }
@@ -390,6 +409,13 @@ impl Peer {
         };
         *count += 1;
         self.link.send(session, &Frame::Error { request, code, retry_after_ms });
+    }
+}
+
+impl fmt::Debug for Peer {
+    /// What the peer holds is nobody's business, not even in a log of errors.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

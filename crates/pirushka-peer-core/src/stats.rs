@@ -7,6 +7,8 @@ pub struct Stats {
     pub users: u64,
     /// Users with a live registered session.
     pub users_online: u64,
+    /// Live sessions, anonymous ones included.
+    pub sessions: u64,
     /// Contact queues.
     pub queues: u64,
     /// Envelopes and complete introductions' parts held.

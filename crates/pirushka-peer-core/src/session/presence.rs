@@ -112,6 +112,13 @@ impl<S: Copy + Ord> Presence<S> {
         self.here.get(&user)?.active
     }
 
+    /// Whether another copy of the profile has taken the pushes from this session.
+    pub(crate) fn is_superseded(&self, user: UserId, session: S) -> bool {
+        let Some(here) = self.here.get(&user) else { return false };
+        let instance = |of: S| here.sessions.iter().find(|(s, _)| *s == of).map(|(_, instance)| *instance);
+        here.active.and_then(instance) != instance(session)
+    }
+
     /// The session that gets the pushes, and the state of delivery to it.
     pub(crate) fn delivery(&mut self, user: UserId) -> Option<(S, &mut Delivery)> {
         let here = self.here.get_mut(&user)?;
@@ -145,6 +152,7 @@ mod tests {
         assert_eq!(presence.join(USER, 2, PHONE, |_| 0).superseded, None, "the same copy on a new path");
         assert_eq!(presence.join(USER, 3, COPY, |_| 0).superseded, Some(2));
         assert_eq!(presence.active(USER), Some(3));
+        assert_eq!([1, 2, 3].map(|s| presence.is_superseded(USER, s)), [true, true, false]);
         assert_eq!(presence.join(USER, 3, COPY, |_| 0).superseded, None);
     }
 

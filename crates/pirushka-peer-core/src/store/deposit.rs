@@ -21,7 +21,7 @@ impl Store {
     ) -> Result<Option<UserId>, Refusal> {
         let (id, slot) = self.opened(queue, secret)?;
         let now_s = self.second(now);
-        let key = DepositKey(keyed_u64(&self.deposit_key, &[queue.0, deposit.0].concat()));
+        let key = DepositKey(keyed_u64(&self.deposit_key.0, &[queue.0, deposit.0].concat()));
         if self.user_mut(id)?.mailbox.knows(now_s, key) {
             self.totals.deposits_repeated += 1;
             return Ok(None);

@@ -82,6 +82,12 @@ impl Inbox {
         intros + self.remembered.len() as u64 * REMEMBERED_COST
     }
 
+    /// Bytes of all introductions as their sources are charged.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.intros.iter().map(|i| i.bytes as u64).sum()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.intros.is_empty()
     }

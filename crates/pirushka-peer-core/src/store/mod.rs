@@ -23,16 +23,20 @@ mod tokens;
 mod user;
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod stories;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, QueueId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use hourly::Hourly;
 pub(crate) use inbox::Part;
@@ -60,9 +64,9 @@ pub(crate) struct Store {
     config: PeerConfig,
     /// Seconds are counted from here.
     start_us: u64,
-    ticket_key: [u8; 32],
-    deposit_key: [u8; 32],
-    source_key: [u8; 32],
+    ticket_key: Key,
+    deposit_key: Key,
+    source_key: Key,
     rng: ChaCha20Rng,
     registry: Registry,
     by_queue: HashMap<QueueId, (UserId, u16)>,
@@ -84,11 +88,11 @@ impl Store {
         let mut key = || {
             let mut key = [0; 32];
             rng.fill_bytes(&mut key);
-            key
+            Key(key)
         };
         Self {
             start_us: now.mono_us,
-            ticket_key,
+            ticket_key: Key(ticket_key),
             deposit_key: key(),
             source_key: key(),
             rng,
@@ -117,7 +121,7 @@ impl Store {
 
     /// The source prefix of an address, as this run names it.
     pub(crate) fn source(&self, remote: std::net::SocketAddr) -> Source {
-        Source::of(&self.source_key, remote)
+        Source::of(&self.source_key.0, remote)
     }
 
     /// Adds what the store counts to `stats`.
@@ -171,6 +175,17 @@ impl Store {
         if let Some(next) = next {
             self.timers.arm(id, next);
         }
+    }
+}
+
+/// A key that is never printed, and overwritten in the end.
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Key([u8; 32]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(_) = self;
+        f.write_str("Key(..)")
     }
 }
 

@@ -59,7 +59,7 @@ impl Store {
             quota_kib,
             expiry,
         };
-        Ok(TicketGrant { quota_kib, expiry, mac: proofs::ticket(&self.ticket_key, &claim) })
+        Ok(TicketGrant { quota_kib, expiry, mac: proofs::ticket(&self.ticket_key.0, &claim) })
     }
 
     /// Closes a queue; what it holds is forgotten. Closing what is not there is done already.
@@ -101,7 +101,7 @@ impl Store {
     ) -> Result<(), Refusal> {
         let QueueSetting { queue, secret_hash, quota_kib } = setting;
         let claim = TicketClaim { fingerprint, queue, secret_hash, quota_kib, expiry };
-        if !proofs::ticket_holds(&self.ticket_key, &claim, mac) || expiry <= now.wall_s() {
+        if !proofs::ticket_holds(&self.ticket_key.0, &claim, mac) || expiry <= now.wall_s() {
             return Err(Refusal::BAD_PROOF);
         }
         let known = self.registry.find(&fingerprint);

@@ -58,6 +58,12 @@ impl IntroSources {
         self.intros.range(first..).next().map(|&(_, user, intro)| (user, intro))
     }
 
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        assert_eq!(self.order.len(), self.bytes.len());
+        self.bytes.values().sum()
+    }
+
     fn change(&mut self, source: Source, change: impl FnOnce(u64) -> u64) {
         let before = self.bytes.get(&source).copied().unwrap_or(0);
         self.order.remove(&(before, source));

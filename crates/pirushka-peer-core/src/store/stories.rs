@@ -30,25 +30,8 @@ impl Desk {
         self.check();
     }
 
-    /// The ledger, the counts and the timers agree with what is there.
     pub(super) fn check(&self) {
-        let users = self.store.registry.iter();
-        let (mut bytes, mut queues, mut messages) = (0, 0, 0);
-        for user in users {
-            bytes += user.footprint();
-            queues += user.queues.len();
-            messages += user.mailbox.messages();
-            assert_eq!(user.charged, user.footprint());
-            for id in user.queues.ids() {
-                let (owner, slot) = self.store.by_queue[&id];
-                assert_eq!(self.store.registry.find(&user.fingerprint), Some(owner));
-                assert_eq!(user.queues.get(slot).map(|q| q.id()), Some(id));
-            }
-        }
-        assert_eq!(self.store.ledger.used(), bytes);
-        assert_eq!(self.store.by_queue.len(), queues);
-        assert_eq!(self.store.totals.messages_held, messages as u64);
-        assert!(self.store.ledger.fits(0, 100));
+        self.store.check(0);
         assert!(self.store.poll_timeout().is_none_or(|at| at > self.now.mono_us));
     }
 
@@ -98,6 +81,32 @@ impl Desk {
     fn token(&mut self, r: Registered, uses: u16) {
         let expiry = self.now.wall_s() + 7 * 86_400;
         self.store.token_set(self.now, r.user, r.round, proofs::token_hash(&TOKEN), uses, expiry).unwrap();
+    }
+}
+
+impl Store {
+    /// The ledger, the counts and the indices agree with what is there. `sessions` = what sessions were charged.
+    pub(crate) fn check(&self, sessions: u64) {
+        let (mut bytes, mut queues, mut messages, mut bundles, mut intros) = (sessions, 0, 0, 0, 0);
+        for user in self.registry.iter() {
+            bytes += user.footprint();
+            queues += user.queues.len();
+            messages += user.mailbox.messages();
+            bundles += usize::from(user.bundle.is_some());
+            intros += user.inbox.bytes();
+            assert_eq!(user.charged, user.footprint());
+            for id in user.queues.ids() {
+                let (owner, slot) = self.by_queue[&id];
+                assert_eq!(self.registry.find(&user.fingerprint), Some(owner));
+                assert_eq!(user.queues.get(slot).map(|q| q.id()), Some(id));
+            }
+        }
+        assert_eq!(self.ledger.used(), bytes);
+        assert_eq!(self.by_queue.len(), queues);
+        assert_eq!(self.bundles.len(), bundles);
+        assert_eq!(self.intro_sources.bytes(), intros);
+        assert_eq!(self.totals.messages_held, messages as u64);
+        assert!(self.ledger.fits(0, 100));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole peer, reached through real client links, over a network without delay and in virtual time.
 
 mod delivery;
+mod noise;
 mod registration;
 mod strangers;
 

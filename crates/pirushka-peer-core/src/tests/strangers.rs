@@ -92,3 +92,32 @@ fn an_introduction_with_an_invites_token_arrives_in_parts_and_one_without_is_ref
     assert_eq!(world.held(), 0);
     assert_eq!(world.ask(bob, &Frame::TokenDrop { request: NO_REQUEST, token_hash }), Answer::Ok);
 }
+
+#[test]
+fn t14_an_intro_inbox_filled_from_many_sources_leaves_contacts_alone_and_memory_bounded() {
+    let config = PeerConfig { ram_bytes: 60_000, ..PeerConfig::default() };
+    let mut world = World::new(config);
+    let (bob, contact) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    world.queue_set(bob, 1);
+    world.list_end(bob);
+    let expiry = world.now.wall_s() + 3600;
+    let token_hash = proofs::token_hash(&TOKEN);
+    world.ask(bob, &Frame::TokenSet { request: NO_REQUEST, token_hash, uses: 1000, expiry });
+    let now = world.now;
+    world.clients[bob].link.close(now);
+    let name = person(1).fingerprint();
+    for intro in 0..40 {
+        if intro % 4 == 0 {
+            world.client();
+        }
+        let source = world.clients.len() - 1;
+        for index in 0..4 {
+            world.intro(source, name, intro, 4, index);
+            world.peer.check();
+        }
+    }
+    let stats = world.peer.stats();
+    assert!(stats.refused_full > 0 && stats.bytes_held <= stats.ram_bytes, "{stats:?}");
+    assert_eq!(world.deposit(contact, 1, 42), Answer::Ok);
+}
