@@ -113,7 +113,9 @@ fn take<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], UnexpectedEnd> {
 
 #[cfg(test)]
 mod tests {
+    use pirushka_identity::{Identity, IntroPolicy};
     use proptest::prelude::*;
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
     use super::*;
 
@@ -132,6 +134,24 @@ mod tests {
         let big = vec![0; 6000];
         let bundle = Bundle { card: b"", last_resort: &big, one_time: vec![&big, &big] };
         assert_eq!(bundle.encode(), Err(BundleError::TooLarge(18_009)));
+    }
+
+    #[test]
+    fn t26_an_old_card_a_swapped_card_and_a_damaged_one_are_refused() {
+        let rng = &mut ChaCha20Rng::from_seed([26; 32]);
+        let (bob, mallory) = (Identity::generate(rng), Identity::generate(rng));
+        let home = || vec!["peer.example?k=aebagbafaydqqcikbmga2dqpcaireeyuculbogazdinryhi6d4qa".parse().unwrap()];
+        let not_after = 1_800_000_000;
+        let card = bob.sign_card(home(), IntroPolicy::Token, 1, not_after).encode();
+        let swapped = mallory.sign_card(home(), IntroPolicy::Token, 1, not_after).encode();
+        let verify = |card: &[u8], now_s| {
+            LookedUp { card, package: b"" }.verify(&bob.fingerprint(), now_s).map(|card| card.seq())
+        };
+        assert_eq!(verify(&card, not_after), Ok(1));
+        assert_eq!(verify(&card, not_after + 48 * 3600), Ok(1));
+        assert_eq!(verify(&card, not_after + 48 * 3600 + 1), Err(BundleError::Expired));
+        assert_eq!(verify(&swapped, not_after), Err(BundleError::Card(CardError::WrongPerson)));
+        assert!(matches!(verify(&card[..card.len() - 1], not_after), Err(BundleError::Card(_))));
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! The kinds of content and their fields.
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 use pirushka_wire::{IntroToken, PeerAddress, QueueId, QueueSecret};
 
@@ -87,7 +89,7 @@ pub struct Hello {
 }
 
 /// A contact queue, handed to the one who may write to it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct QueueGrant {
     /// The peer that holds it.
@@ -108,7 +110,7 @@ pub struct QueueGrant {
 }
 
 /// A peer's ticket with what it covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct TicketData {
     /// In KiB.
@@ -120,6 +122,20 @@ pub struct TicketData {
     #[allow(missing_docs)]
     #[cbor(n(2), with = "minicbor::bytes")]
     pub mac: [u8; 16],
+}
+
+impl fmt::Debug for QueueGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { peer, queue, secret: _, seal_key: _, ticket } = self;
+        write!(f, "QueueGrant {{ peer: {peer:?}, queue: {queue:?}, ticket: {ticket:?}, .. }}")
+    }
+}
+
+impl fmt::Debug for TicketData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { quota_kib, expiry, mac: _ } = self;
+        write!(f, "TicketData {{ quota_kib: {quota_kib}, expiry: {expiry}, .. }}")
+    }
 }
 
 /// How somebody calls itself.

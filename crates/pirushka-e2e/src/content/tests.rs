@@ -94,6 +94,13 @@ fn a_field_of_a_later_version_is_skipped() {
 }
 
 #[test]
+fn a_printed_grant_shows_neither_secret_nor_keys() {
+    let shown = format!("{:?}", grant());
+    assert!(shown.contains("quota_kib: 1024"));
+    assert!(["secret", "seal_key", "mac", "[4, 4"].iter().all(|hidden| !shown.contains(hidden)), "{shown}");
+}
+
+#[test]
 fn limits_hold_when_writing_and_when_reading() {
     let long = Body::Text(Text { text: "x".repeat(TEXT_MAX + 1), reply_to: None });
     let error = ContentError::TooLong { field: "text", len: TEXT_MAX + 1, max: TEXT_MAX };

@@ -1,11 +1,14 @@
 //! What a session is called: `16 random bytes | number u64`, which is the MLS group id.
 //!
 //! The group id stands in the GroupInfo that the initiator signs inside the Welcome, so the number is authenticated. The
-//! highest number wins; names already seen are refused by the client, so a replayed Welcome revives nothing.
+//! highest number wins; where both began with the same number at once, the session of the smaller fingerprint does
+//! ([`Rank`]). Names already seen are refused by the client, so a replayed Welcome revives nothing.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use openmls::prelude::{ContentType, GroupId, MlsMessageIn, ProtocolMessage};
+use pirushka_wire::Fingerprint;
 use tls_codec::Deserialize as _;
 
 /// Names a session, for both sides.
@@ -43,6 +46,28 @@ impl fmt::Debug for GroupName {
     }
 }
 
+/// The number of the next session with somebody whose highest one so far is `known`, 0 for none.
+#[must_use]
+pub fn next_number(known: u64, unix_ms: u64) -> u64 {
+    known.saturating_add(1).max(unix_ms)
+}
+
+/// Orders the sessions of two people: both sides find the same one to be the highest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    number: u64,
+    initiator: Reverse<Fingerprint>,
+    name: GroupName,
+}
+
+impl Rank {
+    /// Of the session `name` that `initiator` began.
+    #[must_use]
+    pub fn new(name: GroupName, initiator: Fingerprint) -> Self {
+        Self { number: name.number(), initiator: Reverse(initiator), name }
+    }
+}
+
 /// What an MLS message says about itself in the clear; nothing of it is believed before it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peek {
@@ -64,4 +89,22 @@ pub fn peek(bytes: &[u8]) -> Option<Peek> {
         epoch: message.epoch().as_u64(),
         commit: message.content_type() == ContentType::Commit,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_number_grows_even_when_the_clock_does_not() {
+        assert_eq!(next_number(0, 1_800_000_000_000), 1_800_000_000_000);
+        assert_eq!(next_number(1_800_000_000_000, 5), 1_800_000_000_001);
+    }
+
+    #[test]
+    fn the_highest_number_wins_and_a_tie_goes_to_the_smaller_fingerprint() {
+        let rank = |number, initiator| Rank::new(GroupName::new([initiator; 16], number), Fingerprint([initiator; 32]));
+        assert!(rank(2, 9) > rank(1, 1));
+        assert!(rank(2, 1) > rank(2, 9));
+    }
 }

@@ -97,7 +97,7 @@ impl Session {
     }
 }
 
-fn create(id: &Identity, provider: &Provider<'_>, name: GroupName) -> Result<MlsGroup, E2eError> {
+pub(super) fn create(id: &Identity, provider: &Provider<'_>, name: GroupName) -> Result<MlsGroup, E2eError> {
     MlsGroup::builder()
         .with_group_id(name.to_mls())
         .ciphersuite(SUITE)

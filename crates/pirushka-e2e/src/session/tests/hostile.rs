@@ -1,6 +1,9 @@
 //! A contact who holds valid keys and breaks the rules. Whatever it sends, the session is unchanged afterwards.
 
-use openmls::prelude::{BasicCredential, CredentialWithKey, LeafNodeParameters, MlsMessageOut, NewSignerBundle};
+use openmls::prelude::{
+    BasicCredential, CredentialWithKey, LeafNodeParameters, MlsGroupJoinConfig, MlsMessageOut, NewSignerBundle,
+    PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
+};
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_traits::OpenMlsProvider as _;
 
@@ -161,11 +164,17 @@ fn t20_a_jump_beyond_2000_generations_is_refused_and_a_smaller_one_is_not() {
 
 #[test]
 fn t20_a_message_in_the_clear_is_refused() {
-    let (mut a, b) = pair(71);
-    // A GroupInfo is an MLS message, too, and so is a key package.
-    let info =
-        b.session.group.export_group_info(OpenMlsRustCrypto::default().crypto(), &LeafSigner(&b.id), true).unwrap();
-    assert_eq!(a.hear(&bytes(info)), Err(OpenError::Malformed));
+    let (mut a, mut b) = pair(71);
+    let commit = cheat(&mut b, |group, provider, id| {
+        let talkative = MlsGroupJoinConfig::builder().wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY).build();
+        group.set_configuration(provider.storage(), &talkative).unwrap();
+        let commit = group.self_update(provider, &LeafSigner(id), LeafNodeParameters::default()).unwrap();
+        bytes(commit.into_commit())
+    });
+    assert_eq!(a.hear(&commit), Err(OpenError::NotPrivate));
+    // A GroupInfo is an MLS message, too.
+    let info = b.session.group.export_group_info(OpenMlsRustCrypto::default().crypto(), &LeafSigner(&b.id), true);
+    assert_eq!(a.hear(&bytes(info.unwrap())), Err(OpenError::Malformed));
 }
 
 #[test]

@@ -70,6 +70,9 @@ fn both_begin_at_once_and_both_sessions_work() {
     let mut b1 = Session::join(&c.bob, &mut c.packages, &to_bob, NOW_S).unwrap();
     let mut a2 = Session::join(&c.alice, &mut packages_a, &to_alice, NOW_S).unwrap();
     assert!(a2.number > b1.number);
+    let (alice, bob) = (c.alice.fingerprint(), c.bob.fingerprint());
+    assert!(a2.session.rank(&alice) > a1.rank(&alice) && b2.rank(&bob) > b1.session.rank(&bob));
+    assert_eq!((a1.rank(&alice), b2.rank(&bob)), (b1.session.rank(&bob), a2.session.rank(&alice)));
     let (one, two) = (a1.encrypt(&c.alice, &mut c.rng, b"1").unwrap(), b2.encrypt(&c.bob, &mut c.rng, b"2").unwrap());
     assert!(b1.session.open(&one.bytes).is_ok() && a2.session.open(&two.bytes).is_ok());
 }
@@ -152,4 +155,46 @@ fn a_welcome_for_somebody_else_is_refused() {
     others.publish(&c.alice, &mut c.rng, NOW_S, 1).unwrap();
     let refused = Session::join(&c.alice, &mut others, &welcome, NOW_S).err();
     assert_eq!(refused, Some(E2eError::UnknownPackage));
+}
+
+/// A Welcome for Bob from a group that `build` prepares against the rules.
+fn welcome_from(c: &mut Cast, build: impl FnOnce(&mut MlsGroup, &Provider<'_>, &Identity) -> Vec<u8>) -> Vec<u8> {
+    let rows = Rows::default();
+    let provider = Provider::new(&rows, Source::from_rng(&mut c.rng));
+    let mut group = super::super::setup::create(&c.alice, &provider, GroupName::new([1; 16], 1)).unwrap();
+    build(&mut group, &provider, &c.alice)
+}
+
+#[test]
+fn t20_a_welcome_into_a_group_of_three_is_refused() {
+    let mut c = cast(49);
+    let carol = Identity::generate(&mut c.rng);
+    let of_carol = KeyPackages::new().publish(&carol, &mut c.rng, NOW_S, 0).unwrap().last_resort;
+    let (of_bob, bob) = (c.one_time.clone(), c.bob.certificate().clone());
+    let welcome = welcome_from(&mut c, |group, provider, alice| {
+        let packages = [
+            crate::packages::check(provider, &of_bob, &bob).unwrap(),
+            crate::packages::check(provider, &of_carol, carol.certificate()).unwrap(),
+        ];
+        let (_, welcome, _) = group.add_members(provider, &LeafSigner(alice), &packages).unwrap();
+        welcome.tls_serialize_detached().unwrap()
+    });
+    let refused = Session::join(&c.bob, &mut c.packages, &welcome, NOW_S).err();
+    assert_eq!(refused, Some(E2eError::BadWelcome("members")));
+    assert_eq!(c.packages.take_writes(), vec![]);
+}
+
+#[test]
+fn t20_a_welcome_into_a_later_epoch_is_refused() {
+    let mut c = cast(50);
+    let (of_bob, bob) = (c.one_time.clone(), c.bob.certificate().clone());
+    let welcome = welcome_from(&mut c, |group, provider, alice| {
+        group.self_update(provider, &LeafSigner(alice), LeafNodeParameters::default()).unwrap();
+        group.merge_pending_commit(provider).unwrap();
+        let package = crate::packages::check(provider, &of_bob, &bob).unwrap();
+        let (_, welcome, _) = group.add_members(provider, &LeafSigner(alice), &[package]).unwrap();
+        welcome.tls_serialize_detached().unwrap()
+    });
+    let refused = Session::join(&c.bob, &mut c.packages, &welcome, NOW_S).err();
+    assert_eq!(refused, Some(E2eError::BadWelcome("group context")));
 }
