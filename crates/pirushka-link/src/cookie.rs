@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use pirushka_wire::handshake::{COOKIE_LEN, NOISE_1_LEN};
 use pirushka_wire::{Now, SessionId};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use crate::keys::PeerKey;
 use crate::mac1::truncate;
@@ -31,13 +32,13 @@ pub(crate) struct CookieScope<'a> {
 
 /// Bakes cookies and knows its own.
 pub(crate) struct CookieJar {
-    key: [u8; 32],
+    key: Zeroizing<[u8; 32]>,
     used: BTreeMap<(u32, [u8; 16]), SessionHandle>,
 }
 
 impl CookieJar {
     pub(crate) fn new(key: &PeerKey) -> Self {
-        Self { key: key.derive("pirushka 2026 cookie"), used: BTreeMap::new() }
+        Self { key: Zeroizing::new(key.derive("pirushka 2026 cookie")), used: BTreeMap::new() }
     }
 
     /// A cookie of this minute.

@@ -23,6 +23,7 @@ use pirushka_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
+use crate::cookie::address_bytes;
 use crate::counters::Drop;
 use crate::veil::{Unveiled, Veil};
 
@@ -302,7 +303,7 @@ impl ClientLink {
     /// # Errors
     /// The reason why it had no effect.
     pub fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) -> Result<(), Drop> {
-        if self.remote() != Some(remote) {
+        if self.remote().map(address_bytes) != Some(address_bytes(remote)) {
             return Err(Drop::WrongSource);
         }
         match (self.veil.unveil(Params::FROM_PEER, datagram)?, &mut self.state) {

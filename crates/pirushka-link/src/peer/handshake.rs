@@ -98,7 +98,7 @@ impl PeerLink {
         if !self.prefixes.may_begin(now.mono_us, remote) {
             return Err(Drop::SlowedDown);
         }
-        let own = self.draw_session_id(now);
+        let own = self.draw_session_id(now, remote);
         let (ack, secrets) = self.hello_ack(remote, hello, own)?;
         self.answer(remote, &ack)?;
         let prefix = self.prefixes.begun(remote);
@@ -155,12 +155,12 @@ impl PeerLink {
         self.rng.next_u32() as usize % (ANSWER_LIMIT - length)
     }
 
-    /// `node | shard | hour | random[5]`, not taken.
-    fn draw_session_id(&mut self, now: Now) -> SessionId {
+    /// An id that is not taken. Ids are drawn from 2^24 per hour, far more than sessions are allowed.
+    fn draw_session_id(&mut self, now: Now, remote: SocketAddr) -> SessionId {
         loop {
-            let mut id = SessionId::default();
-            self.rng.fill_bytes(&mut id.0);
-            id.0[..3].copy_from_slice(&[self.config.node, self.config.shard, super::reset::hour(now)]);
+            let mut random = [0; 3];
+            self.rng.fill_bytes(&mut random);
+            let id = self.resets.session_id(now, remote, random);
             if self.sessions.find(id).is_none() {
                 return id;
             }

@@ -47,7 +47,8 @@ pub struct PeerLinkConfig {
     pub boot: Option<BootId>,
     /// What HELLO_ACK tells of holding messages.
     pub terms: Terms,
-    /// Whether packets are veiled; must be as the clients have it. Default true.
+    /// Whether packets are veiled; must be as the clients have it. Without the veil a scanner can make a peer send a
+    /// RESET. Default true.
     pub veiled: bool,
     /// Live sessions at most. Default 200 000 (about 80 MB when all are idle).
     pub sessions_max: usize,
@@ -59,7 +60,7 @@ pub struct PeerLinkConfig {
     pub prefix_live: u32,
     /// Beyond so many unfinished handshakes of a prefix its rate is an eighth. Default 1 000.
     pub prefix_unfinished: u32,
-    /// RESETs per second at most. Default 200.
+    /// RESETs per second at most: after a restart each client wants one. Default 5 000.
     pub resets_per_s: u32,
     /// Idle time after which an anonymous session ends (µs). Default 3 min.
     pub anonymous_idle_us: u64,
@@ -90,7 +91,7 @@ impl Default for PeerLinkConfig {
             prefix_burst: 2_000,
             prefix_live: 20_000,
             prefix_unfinished: 1_000,
-            resets_per_s: 200,
+            resets_per_s: 5_000,
             anonymous_idle_us: 180_000_000,
             unreachable_us: 90_000_000,
             registered_idle_us: 3_600_000_000,

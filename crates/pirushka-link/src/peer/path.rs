@@ -30,8 +30,8 @@ pub(crate) struct NewPath {
     pub(crate) budget: usize,
     /// The client spoke from there last: answers go there.
     pub(crate) is_current: bool,
-    /// Size of a challenge: never above its trigger.
-    pub(crate) challenge_size: usize,
+    /// Size of the packet that raised the question: one with a challenge is never larger.
+    pub(crate) trigger: usize,
     pub(crate) owes_new: bool,
     pub(crate) owes_old: bool,
     tries: u8,
@@ -47,6 +47,11 @@ impl NewPath {
     /// The data for the old address, if a challenge is to be sent there.
     pub(crate) fn take_old(&mut self) -> Option<PathData> {
         std::mem::take(&mut self.owes_old).then_some(self.data_old)
+    }
+
+    /// Size of a datagram that carries nothing but a challenge.
+    pub(crate) fn challenge_size(&self) -> usize {
+        BUCKETS[0].min(self.trigger)
     }
 
     /// Whether a challenge to the new address may go now.
@@ -114,7 +119,7 @@ impl PeerLink {
             data_old,
             budget: length,
             is_current: true,
-            challenge_size: BUCKETS[0].min(length),
+            trigger: length,
             owes_new: true,
             owes_old: true,
             tries: 1,

@@ -1,6 +1,6 @@
 //! The table of sessions: a slab with generations, and a map from the id on the wire to the slot. Never iterated.
 //!
-//! A session id is `node u8 | shard u8 | hour u8 | random[5]`. An idle session costs its box (see the test below), a
+//! An idle session costs its box (see the test below), a
 //! slot of 16 bytes, a map entry of 17 and a timer of 24, each times the slack of its container.
 
 use std::collections::HashMap;
@@ -149,7 +149,7 @@ impl Sessions {
     }
 }
 
-/// Session ids are ours and mostly random: spreading their bits is all that is needed.
+/// Session ids are ours and random for the most part: spreading their bits is all that is needed.
 #[derive(Debug, Default)]
 pub(crate) struct IdHasher(u64);
 

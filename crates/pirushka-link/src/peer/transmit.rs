@@ -72,7 +72,7 @@ impl PeerLink {
     fn challenge_old(&mut self, session: SessionHandle, out: &mut Vec<u8>) -> Option<Transmit> {
         let state = self.sessions.get_mut(session)?;
         let path = state.path.as_mut()?;
-        let (data, size) = (path.take_old()?, path.challenge_size);
+        let (data, size) = (path.take_old()?, path.challenge_size());
         let mut frames = vec![];
         put_challenge(data, &mut frames);
         state.seal_packet(&self.veil, &frames, size, out);
@@ -86,7 +86,7 @@ impl PeerLink {
         let data = path.take_new()?;
         let mut frames = vec![];
         put_challenge(data, &mut frames);
-        let size = path.challenge_size.min(path.budget);
+        let size = path.challenge_size().min(path.budget);
         self.counters.challenges += 1;
         self.send_in_budget(session, &frames, size, out)
     }
@@ -95,13 +95,14 @@ impl PeerLink {
     fn answer_new_path(&mut self, session: SessionHandle, out: &mut Vec<u8>) -> Option<Transmit> {
         let state = self.sessions.get_mut(session)?;
         let path = state.path.as_mut()?;
-        let budget = path.budget.min(DATAGRAM_MAX);
+        let mut budget = path.budget.min(DATAGRAM_MAX);
         let mut frames = vec![];
         if path.can_challenge()
             && let Some(data) = path.take_new()
         {
             put_challenge(data, &mut frames);
             self.counters.challenges += 1;
+            budget = budget.min(path.trigger);
         }
         let room = PLAINTEXT_MAX.min(budget.saturating_sub(SEALED_OVERHEAD)).saturating_sub(frames.len());
         debug_assert!(frames.is_empty() || frames.len() == CHALLENGE_LEN);

@@ -2,6 +2,7 @@
 
 mod congestion;
 mod exchange;
+mod t02_stolen_key;
 mod t03_wrong_peer;
 mod t04_off_path;
 mod t05_replays;
@@ -11,6 +12,7 @@ mod t10_amplification;
 mod t11_spoofed_hellos;
 mod t12_cookies;
 mod t13_reset_loops;
+mod t39_uniform_bytes;
 mod t40_silence;
 
 use std::collections::BTreeMap;

@@ -6,8 +6,12 @@ use proptest::prelude::*;
 
 /// Answers to one datagram from an address that has proven nothing.
 fn answers_to(pair: &mut Pair, bytes: &[u8]) -> Vec<Datagram> {
+    answers_at(pair, MALLORY, bytes)
+}
+
+fn answers_at(pair: &mut Pair, source: &str, bytes: &[u8]) -> Vec<Datagram> {
     pair.take_peer_output();
-    pair.inject_to_peer(MALLORY, bytes);
+    pair.inject_to_peer(source, bytes);
     pair.take_peer_output()
 }
 
@@ -59,7 +63,7 @@ proptest! {
         pair.now.wall_ms += hours * 3_600_000;
         pair.peer = PeerLink::new(PeerLinkConfig::default(), key(), [99; 32], pair.now);
         for packet in packets {
-            let answers = answers_to(&mut pair, &packet.bytes);
+            let answers = answers_at(&mut pair, HOME, &packet.bytes);
             prop_assert_eq!(answers.len(), usize::from(hours < 24));
             prop_assert!(answers.iter().all(|d| d.bytes.len() < packet.bytes.len() && d.bytes.len() < 128));
         }

@@ -14,7 +14,7 @@ fn a_reset_never_brings_forth_another_packet() {
     let mut bytes = packet.bytes;
     let mut hops = 0;
     for turn in 0..100 {
-        let _ = peers[turn % 2].handle_datagram(pair.now, at(MALLORY), &mut bytes);
+        let _ = peers[turn % 2].handle_datagram(pair.now, at(HOME), &mut bytes);
         if peers[turn % 2].poll_transmit(pair.now, &mut bytes).is_none() {
             break;
         }
@@ -66,13 +66,26 @@ fn a_packet_of_another_shard_is_left_as_it_came() {
 }
 
 #[test]
+fn only_the_address_a_session_was_made_from_is_told_that_it_is_gone() {
+    let mut pair = Pair::established();
+    pair.client.request(pair.now, &poll(), Class::Control);
+    let packet = pair.take_client_output().pop().unwrap().bytes;
+    pair.peer = PeerLink::new(PeerLinkConfig::default(), key(), [99; 32], pair.now);
+    pair.inject_to_peer(MALLORY, &packet);
+    assert_eq!(pair.take_peer_output().len(), 0);
+    let rebound = at(HOME).ip().to_string() + ":999";
+    pair.inject_to_peer(&rebound, &packet);
+    assert_eq!(pair.take_peer_output().len(), 1);
+}
+
+#[test]
 fn resets_are_limited_per_second() {
     let mut pair = Pair::established();
     pair.client.request(pair.now, &poll(), Class::Control);
     let packet = pair.take_client_output().pop().unwrap().bytes;
     pair.peer =
         PeerLink::new(PeerLinkConfig { resets_per_s: 20, ..PeerLinkConfig::default() }, key(), [99; 32], pair.now);
-    (0..1000).for_each(|_| pair.inject_to_peer(MALLORY, &packet));
+    (0..1000).for_each(|_| pair.inject_to_peer(HOME, &packet));
     assert_eq!(pair.take_peer_output().len(), 20);
     assert_eq!(pair.peer.counters().resets_withheld, 980);
 }

@@ -52,7 +52,7 @@ fn a_hello_replayed_from_another_source_gets_nothing_even_an_hour_later() {
 }
 
 #[test]
-fn a_sealed_packet_replayed_from_another_source_gets_nothing() {
+fn a_sealed_packet_replayed_from_another_source_gets_nothing_even_after_its_session() {
     let mut pair = Pair::established();
     pair.client.request(pair.now, &register(), Class::Control);
     pair.run(SECOND);
@@ -60,6 +60,10 @@ fn a_sealed_packet_replayed_from_another_source_gets_nothing() {
     pair.inject_to_peer(MALLORY, &sealed);
     assert_eq!(pair.take_peer_output().len(), 0);
     assert_eq!(pair.drops.last(), Some(&Drop::Replayed));
+    pair.peer.close(pair.session());
+    pair.inject_to_peer(MALLORY, &sealed);
+    assert_eq!(pair.take_peer_output().len(), 0);
+    assert_eq!(pair.drops.last(), Some(&Drop::UnknownSession));
 }
 
 proptest! {
