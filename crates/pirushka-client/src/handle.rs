@@ -1,13 +1,27 @@
 //! The client as a face uses it: [`Handle`], a typed connection to the profile's engine.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use zeroize::Zeroizing;
 
-use crate::engine::protocol::{ContactUntil, Done, Request, Since};
+use crate::driver::Thread;
+use crate::engine::core::Core;
+use crate::engine::line::{self, Line};
+use crate::engine::protocol::{
+    Answer, AnswerLine, ContactUntil, Done, EventLine, Greeting, PROTOCOL, Request, RequestLine, Since,
+};
 use crate::error::{Code, Error, Result};
+use crate::lock::ProfileLock;
 use crate::profile::Profile;
 use crate::view::*;
+
+/// The size of the pipe to an engine in the same process.
+const PIPE: usize = 64 * 1024;
+
+/// How often an engine that is ending is looked after.
+const TURN: Duration = Duration::from_millis(10);
 
 /// Asks the person for the passphrase; called at most once, and only when it is needed.
 pub type AskPassphrase = Box<dyn FnOnce() -> std::io::Result<Zeroizing<String>> + Send>;
@@ -34,51 +48,36 @@ pub enum EngineMode {
     InProcess,
 }
 
-/// How the store's key shall be kept.
-pub enum Protection {
-    /// The keyring of the system if it answers, else a key file.
-    Auto,
-    /// A file that only this user may read. Who has the disk has the messages.
-    KeyFile,
-    /// The keyring of the system.
-    Keyring,
-    /// A passphrase, asked at each start of the engine.
-    Passphrase(Zeroizing<String>),
-}
-
-/// What a new profile is made of.
-pub struct InitOptions {
-    /// As I call myself.
-    pub name: String,
-    /// The address of my peer, `host[:port]?k=...`.
-    pub home: Option<String>,
-    #[allow(missing_docs)]
-    pub protection: Protection,
-}
-
-/// What `init` made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Initialized {
-    #[allow(missing_docs)]
-    pub identity: IdentityView,
-    /// `keyring`, `file` or `passphrase`.
-    pub protection: String,
-    /// What that means, in one line.
-    pub protection_note: String,
-}
-
-/// Makes a profile. Nothing is left behind if it fails.
-///
-/// # Errors
-/// [`Code::ProfileExists`], [`Code::BadInput`] for a bad name or address, [`Code::DiskFull`] and [`Code::Config`].
-pub async fn init(profile: &Profile, options: InitOptions) -> Result<Initialized> {
-    let _ = (profile, options);
-    Err(unfinished())
-}
-
 /// A connection to the engine of one profile. Cloning is cheap; calls of clones run side by side.
 #[derive(Clone)]
-pub struct Handle {}
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    profile: Profile,
+    place: Place,
+    /// Connections that are waiting for a request. A call that finds none opens one.
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// Where the engine is.
+enum Place {
+    /// In a process of its own.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Elsewhere,
+    /// In this process: the same server at the other end of a pipe in memory.
+    Here { core: Arc<Core>, thread: Mutex<Option<Thread>> },
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Place::Here { core, .. } = &self.place {
+            // Connections end, the last reference to the driver goes, and with it its thread.
+            core.stop.send_replace(true);
+        }
+    }
+}
 
 impl Handle {
     /// Joins the engine that runs for `profile`, or starts one.
@@ -87,9 +86,17 @@ impl Handle {
     /// [`Code::NoProfile`], [`Code::PassphraseNeeded`], [`Code::WrongKey`], [`Code::Damaged`], [`Code::NewerStore`],
     /// [`Code::ProfileLocked`], [`Code::Engine`].
     pub async fn join_or_start(profile: &Profile, options: Options) -> Result<Self> {
-        let _ = options;
         profile.must_exist()?;
-        Err(unfinished())
+        #[cfg(unix)]
+        if options.mode == EngineMode::Background {
+            let connection =
+                crate::engine::start::join_or_start(profile, options.passphrase, options.engine_command).await?;
+            return Ok(Self::new(profile, Place::Elsewhere, Some(connection)));
+        }
+        let owned = profile.clone();
+        let opening = tokio::task::spawn_blocking(move || Core::open(&owned, options.passphrase, false));
+        let (core, thread) = opening.await.map_err(|_| Error::new(Code::Unexpected, "opening was broken off"))??;
+        Ok(Self::new(profile, Place::Here { core, thread: Mutex::new(Some(thread)) }, None))
     }
 
     /// Joins the engine that runs for `profile`; `None` if there is none.
@@ -97,14 +104,49 @@ impl Handle {
     /// # Errors
     /// [`Code::Engine`].
     pub async fn join(profile: &Profile) -> Result<Option<Self>> {
+        #[cfg(unix)]
+        if let Some(connection) = crate::engine::start::join(profile).await? {
+            return Ok(Some(Self::new(profile, Place::Elsewhere, Some(connection))));
+        }
         let _ = profile;
-        Err(unfinished())
+        Ok(None)
     }
 
-    /// One request, one answer.
+    fn new(profile: &Profile, place: Place, connection: Option<Connection>) -> Self {
+        let idle = Mutex::new(connection.into_iter().collect());
+        Self { shared: Arc::new(Shared { profile: profile.clone(), place, idle }) }
+    }
+
+    /// One request, one answer, over a connection of its own for the time. A call that is dropped in the middle closes
+    /// its connection, so that no answer ever goes to another question.
     async fn call(&self, request: Request) -> Result<Done> {
-        let _ = request;
-        Err(unfinished())
+        let mut connection = self.connection().await?;
+        let answer = connection.ask(request).await?;
+        locked(&self.shared.idle).push(connection);
+        match answer {
+            Answer::Ok(done) => Ok(done),
+            Answer::Error(error) => Err(error),
+        }
+    }
+
+    async fn connection(&self) -> Result<Connection> {
+        let idle = locked(&self.shared.idle).pop();
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        match &self.shared.place {
+            #[cfg(unix)]
+            Place::Elsewhere => crate::engine::start::join(&self.shared.profile).await?.ok_or_else(gone),
+            #[cfg(not(unix))]
+            Place::Elsewhere => Err(gone()),
+            Place::Here { core, .. } => {
+                let (ours, theirs) = tokio::io::duplex(PIPE);
+                tokio::spawn(crate::engine::server::serve(core.clone(), theirs));
+                let mut connection = Connection::new(ours);
+                connection.greeting().await?.ok_or_else(gone)?;
+                Ok(connection)
+            }
+        }
     }
 
     /// Everything `status` shows.
@@ -123,16 +165,45 @@ impl Handle {
     /// # Errors
     /// [`Code::Engine`].
     pub async fn subscribe(&self, from: Since) -> Result<Subscription> {
-        let _ = from;
-        Err(unfinished())
+        let mut connection = self.connection().await?;
+        connection.say(Request::Subscribe { from }).await?;
+        Ok(Subscription { connection, stopped: false })
     }
 
-    /// Ends the engine. What is in the outbox stays there.
+    /// Ends the engine and waits until the profile is free. What is in the outbox stays there.
     ///
     /// # Errors
     /// [`Code::Engine`].
     pub async fn stop(&self) -> Result<()> {
-        self.nothing(Request::Stop).await
+        self.nothing(Request::Stop).await?;
+        if let Place::Here { .. } = &self.shared.place {
+            return self.close().await;
+        }
+        for _ in 0..500 {
+            match ProfileLock::take(&self.shared.profile) {
+                Err(error) if error.code == Code::ProfileLocked => tokio::time::sleep(TURN).await,
+                _ => return Ok(()),
+            }
+        }
+        Err(Error::new(Code::Engine, "the engine was asked to stop, and has not yet").with_remedy("wait a little"))
+    }
+
+    /// Lets go of the engine. One inside this process ends, and its profile is free when this returns; one in a process
+    /// of its own goes on.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn close(&self) -> Result<()> {
+        if let Place::Here { core, thread } = &self.shared.place {
+            core.stop.send_replace(true);
+            core.driver.quit().await;
+            let thread = locked(thread).take();
+            if let Some(thread) = thread {
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            }
+        }
+        locked(&self.shared.idle).clear();
+        Ok(())
     }
 
     async fn nothing(&self, request: Request) -> Result<()> {
@@ -141,6 +212,57 @@ impl Handle {
             other => Err(unfitting(&other)),
         }
     }
+}
+
+/// A connection after its greeting.
+pub(crate) struct Connection {
+    pub(crate) reader: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        Self { reader: BufReader::new(Box::new(reader)), writer: Box::new(writer) }
+    }
+
+    /// The engine speaks first; `None` if it ended before.
+    pub(crate) async fn greeting(&mut self) -> Result<Option<Greeting>> {
+        match line::read(&mut self.reader).await {
+            Ok(Line::Object(Hello::Greeting(greeting))) => Ok(Some(greeting)),
+            Ok(Line::Object(Hello::Refusal(AnswerLine { answer: Answer::Error(error), .. }))) => Err(error),
+            Ok(Line::End) | Err(_) => Ok(None),
+            Ok(Line::Object(_) | Line::Nonsense(_) | Line::TooLong) => {
+                Err(Error::new(Code::Engine, "what listens at the engine's socket is not an engine"))
+            }
+        }
+    }
+
+    async fn say(&mut self, request: Request) -> Result<()> {
+        let line = RequestLine { v: PROTOCOL, request };
+        line::write(&mut self.writer, &line).await.map_err(|_| gone())
+    }
+
+    async fn ask(&mut self, request: Request) -> Result<Answer> {
+        self.say(request).await?;
+        match line::read::<AnswerLine>(&mut self.reader).await {
+            Ok(Line::Object(line)) => Ok(line.answer),
+            Ok(Line::Nonsense(why)) => Err(Error::new(Code::Engine, format!("the engine's answer is damaged: {why}"))),
+            Ok(Line::TooLong) => {
+                Err(Error::new(Code::Engine, "the engine's answer is too long")
+                    .with_remedy("ask for fewer rows at once"))
+            }
+            Ok(Line::End) | Err(_) => Err(gone()),
+        }
+    }
+}
+
+/// The first line from an engine.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Hello {
+    Greeting(Greeting),
+    Refusal(AnswerLine),
 }
 
 /// Defines calls that differ in nothing but their request and the kind of answer.
@@ -286,7 +408,10 @@ impl Handle {
 }
 
 /// A stream of events.
-pub struct Subscription {}
+pub struct Subscription {
+    connection: Connection,
+    stopped: bool,
+}
 
 impl Subscription {
     /// The next event; `None` when the engine has stopped.
@@ -294,8 +419,37 @@ impl Subscription {
     /// # Errors
     /// [`Code::Engine`] when the engine went away without a word.
     pub async fn next(&mut self) -> Result<Option<EventView>> {
-        Err(unfinished())
+        if self.stopped {
+            return Ok(None);
+        }
+        match line::read::<StreamLine>(&mut self.connection.reader).await {
+            Ok(Line::Object(StreamLine::Event(line))) => {
+                self.stopped = line.event == EventView::Stopping;
+                Ok(Some(line.event))
+            }
+            Ok(Line::Object(StreamLine::Answer(AnswerLine { answer: Answer::Error(error), .. }))) => Err(error),
+            Ok(Line::Object(StreamLine::Answer(_)) | Line::Nonsense(_) | Line::TooLong) => {
+                Err(Error::new(Code::Engine, "the engine's stream of events is damaged"))
+            }
+            Ok(Line::End) | Err(_) => Err(gone()),
+        }
     }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum StreamLine {
+    Event(EventLine),
+    Answer(AnswerLine),
+}
+
+/// What stands behind these locks is whole at every moment.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn gone() -> Error {
+    Error::new(Code::Engine, "the engine has gone away").with_remedy("run the command again; nothing is lost")
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -305,8 +459,4 @@ fn millis(duration: Duration) -> u64 {
 fn unfitting(done: &Done) -> Error {
     Error::new(Code::Engine, format!("the engine answered something else than was asked: {done:?}"))
         .with_remedy("`pirushka engine stop`, then try again")
-}
-
-fn unfinished() -> Error {
-    Error::new(Code::Unexpected, "not finished yet")
 }

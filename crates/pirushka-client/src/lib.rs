@@ -21,11 +21,16 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+mod clock;
+mod dns;
+mod driver;
 pub mod engine;
 pub mod error;
 pub mod handle;
+mod init;
 pub mod key;
 mod lock;
+mod net;
 pub mod profile;
 pub mod store;
 pub mod view;
@@ -33,9 +38,8 @@ pub mod view;
 pub use check::{PeerCheck, check_peer};
 pub use engine::protocol::{ContactUntil, Since};
 pub use error::{Code, Error, Result};
-pub use handle::{
-    AskPassphrase, EngineMode, Handle, InitOptions, Initialized, Options, Protection, Subscription, init,
-};
+pub use handle::{AskPassphrase, EngineMode, Handle, Options, Subscription};
+pub use init::{InitOptions, Initialized, Protection, init};
 pub use pirushka_wire::{Address, AddressError, Fingerprint, PeerAddress};
 pub use profile::{DEFAULT_PROFILE, Profile};
 pub use view::*;

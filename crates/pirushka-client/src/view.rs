@@ -82,6 +82,8 @@ pub enum CodeView {
 pub enum TroubleView {
     /// The host name has no address.
     NoAddress,
+    /// The address lacks the peer's key, and the DNS does not tell it.
+    NoKey,
     /// No answer from the contact's peer.
     PeerUnavailable,
     /// The peer does not know the person now.
@@ -102,6 +104,7 @@ impl TroubleView {
     pub fn explain(self) -> &'static str {
         match self {
             Self::NoAddress => "the host name of the contact's peer has no address",
+            Self::NoKey => "the address lacks the peer's key (k=), and the DNS does not tell it",
             Self::PeerUnavailable => "the contact's peer does not answer",
             Self::UnknownUser => "the peer does not know this person now; it will when the person comes online",
             Self::CardExpired => "the person has not been online for more than 14 days",
@@ -461,6 +464,7 @@ impl From<AddingTrouble> for TroubleView {
     fn from(trouble: AddingTrouble) -> Self {
         match trouble {
             AddingTrouble::NoAddress => Self::NoAddress,
+            AddingTrouble::NoKey => Self::NoKey,
             AddingTrouble::PeerUnavailable => Self::PeerUnavailable,
             AddingTrouble::UnknownUser => Self::UnknownUser,
             AddingTrouble::CardExpired => Self::CardExpired,

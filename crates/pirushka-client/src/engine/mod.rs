@@ -1,26 +1,26 @@
 //! The engine: the one process that owns a profile, and how faces find it.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`protocol`] | what a face and the engine say to each other |
+//! | `start` | join the running engine, or start one and join it |
+//! | `run` | an engine's life: socket, signals, idleness, end |
+//! | `server` | one connection: request and answer by turns |
+//! | `answer`, `wait`, `stream` | requests carried out, waited for, followed |
+//! | `core` | what all connections share |
+//! | `line` | one bounded JSON object per line |
 
+pub(crate) mod answer;
+pub(crate) mod core;
+pub(crate) mod line;
 pub mod protocol;
+#[cfg(unix)]
+mod run;
+pub(crate) mod server;
+#[cfg(unix)]
+pub(crate) mod start;
+mod stream;
+mod wait;
 
-use crate::error::{Code, Error, Result};
-use crate::handle::AskPassphrase;
-use crate::profile::Profile;
-
-/// Runs the engine of `profile` in this process until it is stopped (`engine stop`, SIGTERM, SIGINT).
-///
-/// # Errors
-/// As [`crate::Handle::join_or_start`].
-pub async fn run(profile: &Profile, passphrase: Option<AskPassphrase>) -> Result<()> {
-    let _ = (profile, passphrase);
-    Err(Error::new(Code::Unexpected, "not finished yet"))
-}
-
-/// What the hidden command `engine run --background` does: takes the passphrase from stdin, leaves the terminal, tells
-/// its parent on stdout that it is ready or why not, and runs until it has been idle for ten minutes.
-///
-/// # Errors
-/// As [`run`]; the parent has been told already.
-pub async fn run_in_background(profile: &Profile) -> Result<()> {
-    let _ = profile;
-    Err(Error::new(Code::Unexpected, "not finished yet"))
-}
+#[cfg(unix)]
+pub use run::{IDLE, run, run_in_background};

@@ -194,7 +194,7 @@ impl KeyHeader {
     }
 }
 
-fn asked(ask: Option<crate::handle::AskPassphrase>) -> Result<Zeroizing<String>> {
+pub(crate) fn asked(ask: Option<crate::handle::AskPassphrase>) -> Result<Zeroizing<String>> {
     let needed = || {
         Error::new(Code::PassphraseNeeded, "the store is protected by a passphrase, and none was given")
             .with_remedy("run the command in a terminal, or hand the passphrase over with --passphrase-file")

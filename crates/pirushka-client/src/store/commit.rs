@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pirushka_client_core::{ContactId, Message, MessageBody, MessageState, Table, Write};
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{Change, Store, damaged, named};
 use crate::error::{Error, Result};
@@ -12,13 +12,15 @@ const PUT: &str = "INSERT INTO row (tbl, key, value) VALUES (?1, ?2, ?3)
     ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value";
 const DELETE: &str = "DELETE FROM row WHERE tbl = ?1 AND key = ?2";
 const PUT_MESSAGE: &str = "INSERT INTO message
-    (id, contact, outgoing, content, seq, sent_ms, stored_ms, state, kind, text, seen, born, change, value)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13)
+    (id, contact, outgoing, stored_ms, kind, text, state, seen, born, change, value)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)
     ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, outgoing = excluded.outgoing,
-    content = excluded.content, seq = excluded.seq, sent_ms = excluded.sent_ms, stored_ms = excluded.stored_ms,
-    state = excluded.state, kind = excluded.kind, text = excluded.text, seen = excluded.seen,
-    born = iif(kind = 1 AND excluded.kind <> 1, excluded.born, born), change = excluded.change, value = excluded.value
+    stored_ms = excluded.stored_ms, text = excluded.text, state = excluded.state, seen = excluded.seen,
+    born = iif(kind = 1 AND excluded.kind <> 1, excluded.born, born), kind = excluded.kind,
+    change = excluded.change, value = excluded.value
     RETURNING born";
+const SET_STATE: &str = "UPDATE message SET state = ?2, change = ?3 WHERE id = ?1 RETURNING born, value, state, seen";
+const SET_SEEN: &str = "UPDATE message SET seen = 1 WHERE contact = ?1 AND id <= ?2 AND seen = 0 AND outgoing = 0";
 const FLOOR: &str = "INSERT INTO meta (name, value) VALUES ('cursor_floor', ?1)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
@@ -36,15 +38,19 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut changes = Vec::new();
         for write in writes {
-            match write.table {
-                Table::Message => {
-                    apply_message(&transaction, write, &mut cursor, &mut changes).map_err(|e| e.named(&self.path))?
-                }
-                _ => apply(&transaction, write).map_err(failed)?,
-            }
+            let outcome = match write.table {
+                Table::Message => apply_message(&transaction, write, &mut cursor, &mut changes),
+                Table::MessageState => apply_state(&transaction, write, &mut cursor, &mut changes),
+                Table::SeenUpTo => apply_seen(&transaction, write, &mut changes),
+                _ => apply(&transaction, write).map_err(Failure::Sql),
+            };
+            outcome.map_err(|e| e.named(&self.path))?;
         }
         transaction.commit().map_err(failed)?;
-        self.cursor = cursor;
+        let before = std::mem::replace(&mut self.cursor, cursor);
+        for change in &mut changes {
+            change.is_new = change.born > before;
+        }
         Ok(changes)
     }
 
@@ -128,36 +134,69 @@ fn apply_message(
         MessageBody::Gap { .. } => (1, None),
         MessageBody::NeedsNewerVersion { .. } => (2, None),
     };
-    let state = match message.state {
-        MessageState::Queued => 0,
-        MessageState::Held { .. } => 1,
-        MessageState::Delivered => 2,
-        MessageState::Read => 3,
-        MessageState::Failed { .. } => 4,
-        MessageState::Received => 5,
-    };
     let born: i64 = transaction.prepare_cached(PUT_MESSAGE)?.query_row(
         params![
             row_id(&write.key)?,
             message.contact.0,
             message.outgoing,
-            message.content,
-            sql(message.seq),
-            sql(message.sent_ms),
             sql(message.stored_ms),
-            state,
             kind,
             text,
+            minicbor::to_vec(message.state).unwrap_or_default(),
             message.seen,
             number,
             value
         ],
         |row| row.get(0),
     )?;
-    // A row written twice by one transaction is told once, as it is in the end.
-    changes.retain(|earlier: &Change| earlier.message.id != message.id);
-    changes.push(Change { cursor: *cursor, born: born.cast_unsigned(), message });
+    told(changes, Change { cursor: *cursor, born: born.cast_unsigned(), is_new: false, message });
     Ok(())
+}
+
+fn apply_state(
+    transaction: &Transaction<'_>,
+    write: &Write,
+    cursor: &mut u64,
+    changes: &mut Vec<Change>,
+) -> std::result::Result<(), Failure> {
+    // A state that goes away says nothing: the message's row goes with it.
+    let Some(value) = &write.value else { return Ok(()) };
+    MessageState::from_row(value).map_err(|e| Failure::Row(e.to_string()))?;
+    let number = *cursor + 1;
+    let row = transaction
+        .prepare_cached(SET_STATE)?
+        .query_row(params![row_id(&write.key)?, value, sql(number)], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, bool>(3)?))
+        })
+        .optional()?;
+    let Some((born, value, state, seen)) = row else { return Ok(()) };
+    *cursor = number;
+    let message = super::reader::assemble(&value, &state, seen).map_err(|e| Failure::Row(e.to_string()))?;
+    told(changes, Change { cursor: number, born: born.cast_unsigned(), is_new: false, message });
+    Ok(())
+}
+
+fn apply_seen(
+    transaction: &Transaction<'_>,
+    write: &Write,
+    changes: &mut [Change],
+) -> std::result::Result<(), Failure> {
+    let Some(up_to) = &write.value else { return Ok(()) };
+    let Ok(contact) = <[u8; 4]>::try_from(write.key.as_slice()).map(u32::from_be_bytes) else {
+        return Err(Failure::Row(format!("a contact id of {} bytes", write.key.len())));
+    };
+    let up_to = row_id(up_to)?;
+    transaction.prepare_cached(SET_SEEN)?.execute(params![contact, up_to])?;
+    for change in changes.iter_mut().filter(|c| c.message.contact.0 == contact && sql(c.message.id.0) <= up_to) {
+        change.message.seen = true;
+    }
+    Ok(())
+}
+
+/// A row written twice by one transaction is told once, as it is in the end.
+fn told(changes: &mut Vec<Change>, change: Change) {
+    changes.retain(|earlier| earlier.message.id != change.message.id);
+    changes.push(change);
 }
 
 /// Message ids stand in keys as eight bytes, big-endian.

@@ -42,18 +42,12 @@ pub struct Store {
 pub struct Change {
     /// Its place in the order of changes; grows by one with each.
     pub cursor: u64,
-    /// The change that inserted the message; equal to `cursor` for a new one.
+    /// The change that inserted the message.
     pub born: u64,
+    /// Whether this transaction (or, of a reader, the asked-for stretch) inserted it.
+    pub is_new: bool,
     #[allow(missing_docs)]
     pub message: Message,
-}
-
-impl Change {
-    /// Whether this change inserted the message.
-    #[must_use]
-    pub fn is_new(&self) -> bool {
-        self.born == self.cursor
-    }
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pirushka_client_core::{ContactId, Message, MessageId};
+use pirushka_client_core::{ContactId, DamagedRow, Message, MessageId, MessageState};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -60,14 +60,14 @@ impl Reader {
     /// # Errors
     /// As [`Reader::cursor`].
     pub fn chats(&self) -> Result<Vec<Chat>> {
-        let sql = "SELECT m.value, (SELECT count(*) FROM message AS u
+        let sql = "SELECT m.value, m.state, m.seen, (SELECT count(*) FROM message AS u
                        WHERE u.contact = m.contact AND u.seen = 0 AND u.outgoing = 0 AND u.kind <> 1)
                    FROM (SELECT max(id) AS id FROM message GROUP BY contact) AS newest
                    JOIN message AS m ON m.id = newest.id ORDER BY m.stored_ms DESC, m.id DESC";
-        let rows = self.rows(sql, [], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?)))?;
+        let rows = self.rows(sql, [], |row| Ok((Parts::of(row, 0)?, row.get::<_, i64>(3)?)))?;
         rows.into_iter()
-            .map(|(value, unread)| {
-                let last = self.message_of(&value)?;
+            .map(|(parts, unread)| {
+                let last = self.message_of(&parts)?;
                 Ok(Chat { contact: last.contact, unread: unread.cast_unsigned(), last })
             })
             .collect()
@@ -91,10 +91,10 @@ impl Reader {
         let Ok(id) = i64::try_from(id.0) else { return Ok(None) };
         let found = self
             .connection
-            .prepare_cached("SELECT value FROM message WHERE id = ?1")
-            .and_then(|mut statement| statement.query_row([id], |row| row.get::<_, Vec<u8>>(0)).optional())
+            .prepare_cached("SELECT value, state, seen FROM message WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id], |row| Parts::of(row, 0)).optional())
             .map_err(|e| named(&self.path, &e))?;
-        found.map(|value| self.message_of(&value)).transpose()
+        found.map(|parts| self.message_of(&parts)).transpose()
     }
 
     /// At most `limit` rows of a conversation before the id `before`, or the newest.
@@ -103,7 +103,7 @@ impl Reader {
     /// As [`Reader::cursor`].
     pub fn history(&self, contact: ContactId, before: Option<MessageId>, limit: u32) -> Result<Page> {
         let before = before.and_then(|id| i64::try_from(id.0).ok()).unwrap_or(i64::MAX);
-        let sql = "SELECT value FROM message WHERE contact = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+        let sql = "SELECT value, state, seen FROM message WHERE contact = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
         let mut messages = self.messages(sql, (contact.0, before, i64::from(limit) + 1))?;
         let more = messages.len() > limit as usize;
         messages.truncate(limit as usize);
@@ -117,7 +117,7 @@ impl Reader {
     /// As [`Reader::cursor`].
     pub fn search(&self, text: &str, contact: Option<ContactId>, limit: u32) -> Result<Page> {
         let wanted = text.to_lowercase();
-        let sql = "SELECT text, value FROM message WHERE kind = 0 AND (?1 IS NULL OR contact = ?1) ORDER BY id DESC";
+        let sql = "SELECT text, value, state, seen FROM message WHERE kind = 0 AND (?1 IS NULL OR contact = ?1) ORDER BY id DESC";
         let failed = |e| named(&self.path, &e);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let contact = contact.map_or(Value::Null, |contact| Value::Integer(contact.0.into()));
@@ -132,7 +132,7 @@ impl Reader {
                 more = true;
                 break;
             }
-            messages.push(self.message_of(&row.get::<_, Vec<u8>>(1).map_err(failed)?)?);
+            messages.push(self.message_of(&Parts::of(row, 1).map_err(failed)?)?);
         }
         messages.reverse();
         Ok(Page { messages, more })
@@ -143,8 +143,8 @@ impl Reader {
     /// # Errors
     /// As [`Reader::cursor`].
     pub fn changes(&self, cursor: u64, limit: u32) -> Result<Vec<Change>> {
-        let sql = "SELECT change, born, value FROM message WHERE change > ?1 ORDER BY change LIMIT ?2";
-        self.change_rows(sql, (i64::try_from(cursor).unwrap_or(i64::MAX), limit))
+        let sql = "SELECT change, born, value, state, seen FROM message WHERE change > ?1 ORDER BY change LIMIT ?2";
+        self.change_rows(cursor, sql, (i64::try_from(cursor).unwrap_or(i64::MAX), limit))
     }
 
     /// At most `limit` incoming messages that the person has not seen, of those born after `born` and up to `until`.
@@ -152,27 +152,27 @@ impl Reader {
     /// # Errors
     /// As [`Reader::cursor`].
     pub fn unseen(&self, born: u64, until: u64, limit: u32) -> Result<Vec<Change>> {
-        let sql = "SELECT change, born, value FROM message
+        let sql = "SELECT change, born, value, state, seen FROM message
                    WHERE seen = 0 AND outgoing = 0 AND born > ?1 AND born <= ?2 ORDER BY born LIMIT ?3";
-        let (born, until) = (i64::try_from(born).unwrap_or(i64::MAX), i64::try_from(until).unwrap_or(i64::MAX));
-        self.change_rows(sql, (born, until, limit))
+        let bounds = (i64::try_from(born).unwrap_or(i64::MAX), i64::try_from(until).unwrap_or(i64::MAX), limit);
+        self.change_rows(born, sql, bounds)
     }
 
-    fn change_rows(&self, sql: &str, parameters: impl Params) -> Result<Vec<Change>> {
-        let rows = self.rows(sql, parameters, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?))
-        })?;
+    fn change_rows(&self, since: u64, sql: &str, parameters: impl Params) -> Result<Vec<Change>> {
+        let rows =
+            self.rows(sql, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, Parts::of(row, 2)?)))?;
         rows.into_iter()
-            .map(|(cursor, born, value)| {
-                let message = self.message_of(&value)?;
-                Ok(Change { cursor: cursor.cast_unsigned(), born: born.cast_unsigned(), message })
+            .map(|(cursor, born, parts)| {
+                let message = self.message_of(&parts)?;
+                let (cursor, born) = (cursor.cast_unsigned(), born.cast_unsigned());
+                Ok(Change { cursor, born, is_new: born > since, message })
             })
             .collect()
     }
 
     fn messages(&self, sql: &str, parameters: impl Params) -> Result<Vec<Message>> {
-        let rows = self.rows(sql, parameters, |row| row.get::<_, Vec<u8>>(0))?;
-        rows.iter().map(|value| self.message_of(value)).collect()
+        let rows = self.rows(sql, parameters, |row| Parts::of(row, 0))?;
+        rows.iter().map(|parts| self.message_of(parts)).collect()
     }
 
     fn rows<T>(
@@ -187,7 +187,25 @@ impl Reader {
         all().map_err(|e| named(&self.path, &e))
     }
 
-    fn message_of(&self, value: &[u8]) -> Result<Message> {
-        Message::from_row(value).map_err(|e| damaged(&self.path, &e.to_string()))
+    fn message_of(&self, parts: &Parts) -> Result<Message> {
+        assemble(&parts.value, &parts.state, parts.seen).map_err(|e| damaged(&self.path, &e.to_string()))
     }
+}
+
+/// The columns that a message is read from.
+struct Parts {
+    value: Vec<u8>,
+    state: Vec<u8>,
+    seen: bool,
+}
+
+impl Parts {
+    fn of(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        Ok(Self { value: row.get(first)?, state: row.get(first + 1)?, seen: row.get(first + 2)? })
+    }
+}
+
+/// The message as it was written, with state and seen as they are.
+pub(super) fn assemble(value: &[u8], state: &[u8], seen: bool) -> std::result::Result<Message, DamagedRow> {
+    Ok(Message { state: MessageState::from_row(state)?, seen, ..Message::from_row(value)? })
 }

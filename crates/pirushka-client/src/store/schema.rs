@@ -16,17 +16,16 @@ const APPLICATION_ID: i32 = 0x5049_5255;
 /// What brings a store from version `index` to `index + 1`.
 const STEPS: &[&str] = &[
     // 1. `row`: what a client is loaded from; values are the core's. `message`: conversations, with the columns that
-    //    queries need beside the core's value. `born` and `change` number the changes of all conversations: the first
+    //    queries need beside the core's value, and with state and seen as they are now (the value keeps the first). `born` and `change` number the changes of all conversations: the first
     //    and the last of this row. `meta`: the store's own; `cursor_floor` keeps numbers from being used twice when the
     //    newest row goes.
     "CREATE TABLE row (
          tbl INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (tbl, key)
      ) WITHOUT ROWID;
      CREATE TABLE message (
-         id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, outgoing INTEGER NOT NULL, content BLOB NOT NULL,
-         seq INTEGER NOT NULL, sent_ms INTEGER NOT NULL, stored_ms INTEGER NOT NULL, state INTEGER NOT NULL,
-         kind INTEGER NOT NULL, text TEXT, seen INTEGER NOT NULL, born INTEGER NOT NULL, change INTEGER NOT NULL,
-         value BLOB NOT NULL
+         id INTEGER PRIMARY KEY, contact INTEGER NOT NULL, outgoing INTEGER NOT NULL, stored_ms INTEGER NOT NULL,
+         kind INTEGER NOT NULL, text TEXT, state BLOB NOT NULL, seen INTEGER NOT NULL, born INTEGER NOT NULL,
+         change INTEGER NOT NULL, value BLOB NOT NULL
      );
      CREATE INDEX message_contact ON message (contact, id);
      CREATE UNIQUE INDEX message_change ON message (change);

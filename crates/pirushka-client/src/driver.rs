@@ -1,0 +1,547 @@
+//! The loop that gives the client sockets, clocks, names and a disk.
+//!
+//! One thread owns the client, the store's writing connection and the sockets. Each turn takes every input that is
+//! ready, up to a budget, and then settles: all writes in ONE transaction, and only when that has returned do packets
+//! leave, events go out and commands get their answers. If the transaction fails, the commands get the cause, the client
+//! is dropped (with everything it had in memory only) and loaded again from what the disk has.
+//!
+//! Committing blocks this thread on purpose: nothing else could be done in between anyway, and what comes in waits in
+//! the kernel's buffers and shares the next transaction.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pirushka_client_core::{Client, ClientConfig, ContactId, Event, QueryId, Warning};
+use pirushka_wire::{Now, PeerId};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::dns::Dns;
+use crate::error::{Code, Error, Result};
+use crate::lock::ProfileLock;
+use crate::net::{Net, Packet, source_addresses};
+use crate::store::{Change, Store};
+use crate::view::{EventView, HomeView, WarningView};
+
+/// How many inputs share a turn. 128 datagrams take about 10 ms at worst (each may be a decryption), so a command or a
+/// timer is never late by more than that.
+const TURN_BUDGET: usize = 128;
+
+/// Commands that wait for their turn.
+const COMMANDS: usize = 256;
+
+/// What a slow face may miss before it is told that it lags; message changes it then reads from the store.
+const TOLD: usize = 1024;
+
+/// How often the routing table is asked whether the network is another one.
+const NETWORK_CHECK: Duration = Duration::from_secs(5);
+
+/// A wall clock that ran so much ahead of the other one: the machine slept.
+const SLEPT_MS: u64 = 5_000;
+
+/// Pauses between attempts to write to a store that refuses; doubles.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+const STORE_RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// What the driver tells all faces.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    /// A message was inserted or changed, and is on the disk.
+    Change(Arc<Change>),
+    /// Something else.
+    Event(Arc<EventView>),
+}
+
+/// What faces may know without asking the driver.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    names: Mutex<BTreeMap<ContactId, String>>,
+    dns_errors: Mutex<BTreeMap<String, String>>,
+}
+
+impl Board {
+    /// What I call this contact.
+    pub(crate) fn name(&self, contact: ContactId) -> String {
+        locked(&self.names).get(&contact).cloned().unwrap_or_default()
+    }
+
+    /// Why a host name has no address, if it was asked for last and has none.
+    pub(crate) fn dns_error(&self, host: &str) -> Option<String> {
+        locked(&self.dns_errors).get(host).cloned()
+    }
+}
+
+/// What stands behind a lock here is whole at every moment, so a thread that panicked has left nothing half done.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A command on its way to the client and back.
+trait Job: Send {
+    fn run(&mut self, client: &mut Client, now: Now);
+    /// The writes are on the disk, or not.
+    fn finish(self: Box<Self>, outcome: &Result<()>);
+}
+
+enum Order {
+    Run(Box<dyn Job>),
+    Quit,
+}
+
+struct Call<F, T> {
+    run: Option<F>,
+    value: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<F, T> Job for Call<F, T>
+where
+    F: FnOnce(&mut Client, Now) -> Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, client: &mut Client, now: Now) {
+        self.value = self.run.take().map(|run| run(client, now));
+    }
+
+    fn finish(self: Box<Self>, outcome: &Result<()>) {
+        let value = self.value.unwrap_or_else(|| Err(stopped()));
+        // Whoever asked may be gone.
+        let _ = self.reply.send(outcome.clone().and(value));
+    }
+}
+
+/// Reaches the driver's thread. When the last one is dropped, the driver ends.
+#[derive(Clone)]
+pub(crate) struct Driver {
+    jobs: mpsc::Sender<Order>,
+    told: broadcast::WeakSender<Told>,
+    board: Arc<Board>,
+}
+
+/// The driver's thread: when it has ended, the store is closed and the profile free.
+pub(crate) type Thread = std::thread::JoinHandle<()>;
+
+impl Driver {
+    /// Loads the client and lets it talk, on a thread of its own that holds the profile's lock.
+    pub(crate) fn start(store: Store, lock: ProfileLock) -> Result<(Self, Thread)> {
+        let (jobs, inbox) = mpsc::channel(COMMANDS);
+        let (told, _) = broadcast::channel(TOLD);
+        let board = Arc::new(Board::default());
+        let driver = Self { jobs, told: told.downgrade(), board: board.clone() };
+        let mut shell = Shell::new(store, told, board)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::io(Code::Unexpected, "starting the client's loop", &e))?;
+        let thread = std::thread::Builder::new()
+            .name("pirushka-client".into())
+            .spawn(move || {
+                runtime.block_on(shell.run(inbox));
+                drop(shell);
+                drop(lock);
+            })
+            .map_err(|e| Error::io(Code::Unexpected, "starting the client's thread", &e))?;
+        Ok((driver, thread))
+    }
+
+    /// Carries a command out; when this returns, what it changed is on the disk.
+    pub(crate) async fn call<T, F>(&self, run: F) -> Result<T>
+    where
+        F: FnOnce(&mut Client, Now) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Call { run: Some(run), value: None, reply });
+        self.jobs.send(Order::Run(job)).await.map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// What happens from now on.
+    pub(crate) fn listen(&self) -> Result<broadcast::Receiver<Told>> {
+        self.told.upgrade().map(|told| told.subscribe()).ok_or_else(stopped)
+    }
+
+    /// Ends the driver's thread, whoever else still holds a driver. What was not answered is answered with an error.
+    pub(crate) async fn quit(&self) {
+        let _ = self.jobs.send(Order::Quit).await;
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(Code::Engine, "the engine has stopped").with_remedy("run the command again")
+}
+
+/// Answers of the DNS on their way back.
+enum Named {
+    Addresses(QueryId, String, std::result::Result<Vec<SocketAddr>, String>),
+    Key(QueryId, String, std::result::Result<PeerId, String>),
+}
+
+/// Everything that the driver's thread owns.
+struct Shell {
+    client: Client,
+    store: Store,
+    clock: Clock,
+    net: Net,
+    packets: mpsc::Receiver<Packet>,
+    dns: Dns,
+    named: (mpsc::Sender<Named>, mpsc::Receiver<Named>),
+    told: broadcast::Sender<Told>,
+    board: Arc<Board>,
+    /// Commands whose writes are not on the disk yet.
+    open: Vec<Box<dyn Job>>,
+    /// While the store refuses: until when nothing is tried, and the next pause.
+    refused: Option<(Instant, Error)>,
+    pause: Duration,
+    network: Network,
+}
+
+impl Shell {
+    fn new(store: Store, told: broadcast::Sender<Told>, board: Arc<Board>) -> Result<Self> {
+        let clock = Clock::new();
+        let (net, packets) = Net::new();
+        let client = load(&store, clock.now())?;
+        let mut shell = Self {
+            client,
+            store,
+            clock,
+            net,
+            packets,
+            dns: Dns::default(),
+            named: mpsc::channel(64),
+            told,
+            board,
+            open: Vec::new(),
+            refused: None,
+            pause: STORE_RETRY,
+            network: Network::new(clock.now()),
+        };
+        shell.loaded()?;
+        Ok(shell)
+    }
+
+    async fn run(&mut self, mut jobs: mpsc::Receiver<Order>) {
+        self.client.start(self.clock.now());
+        self.settle().await;
+        while self.take_inputs(&mut jobs).await {
+            if self.refused.is_none() {
+                self.settle().await;
+            }
+        }
+    }
+
+    /// Waits for an input, then takes what else is ready. False: nobody is left to drive for.
+    async fn take_inputs(&mut self, jobs: &mut mpsc::Receiver<Order>) -> bool {
+        let due = self.due();
+        tokio::select! {
+            biased;
+            job = jobs.recv() => match job {
+                Some(Order::Run(job)) => self.begin(job),
+                Some(Order::Quit) | None => return false,
+            },
+            Some(packet) = self.packets.recv() => self.take_packet(packet),
+            Some(answer) = self.named.1.recv() => self.take_answer(answer),
+            () = tokio::time::sleep_until(due) => {}
+        }
+        for _ in 0..TURN_BUDGET {
+            if let Ok(order) = jobs.try_recv() {
+                match order {
+                    Order::Run(job) => self.begin(job),
+                    Order::Quit => return false,
+                }
+            } else if let Ok(packet) = self.packets.try_recv() {
+                self.take_packet(packet);
+            } else if let Ok(answer) = self.named.1.try_recv() {
+                self.take_answer(answer);
+            } else {
+                break;
+            }
+        }
+        self.take_time();
+        true
+    }
+
+    fn due(&self) -> Instant {
+        if let Some((until, _)) = &self.refused {
+            return *until;
+        }
+        let timer = self.client.poll_timeout().map(|at| Instant::from_std(self.clock.instant(at)));
+        timer.map_or(self.network.check_at, |timer| timer.min(self.network.check_at))
+    }
+
+    fn begin(&mut self, mut job: Box<dyn Job>) {
+        if let Some((_, error)) = &self.refused {
+            job.finish(&Err(error.clone()));
+            return;
+        }
+        job.run(&mut self.client, self.clock.now());
+        self.open.push(job);
+    }
+
+    fn take_packet(&mut self, mut packet: Packet) {
+        if self.refused.is_none() {
+            self.client.handle_datagram(self.clock.now(), packet.socket, packet.remote, &mut packet.bytes);
+        }
+    }
+
+    fn take_answer(&mut self, answer: Named) {
+        if self.refused.is_some() {
+            return;
+        }
+        let now = self.clock.now();
+        match answer {
+            Named::Addresses(query, host, found) => {
+                let addresses = self.note(host, found).unwrap_or_default();
+                self.client.handle_resolved(now, query, addresses);
+            }
+            Named::Key(query, host, found) => {
+                let key = self.note(host, found);
+                self.client.handle_peer_key(now, query, key);
+            }
+        }
+    }
+
+    /// Remembers why a name has no answer.
+    fn note<T>(&self, host: String, found: std::result::Result<T, String>) -> Option<T> {
+        let mut errors = locked(&self.board.dns_errors);
+        match found {
+            Ok(found) => {
+                errors.remove(&host);
+                Some(found)
+            }
+            Err(cause) => {
+                tracing::debug!(%host, %cause, "a name has no answer");
+                errors.insert(host, cause);
+                None
+            }
+        }
+    }
+
+    fn take_time(&mut self) {
+        let now = self.clock.now();
+        if self.refused.as_ref().is_some_and(|(until, _)| *until <= Instant::now()) {
+            self.try_again();
+        }
+        if self.refused.is_some() {
+            return;
+        }
+        if self.client.poll_timeout().is_some_and(|at| at <= now.mono_us) {
+            self.client.handle_timeout(now);
+        }
+        if self.network.changed(now) {
+            self.dns.forget();
+            self.client.network_changed(now);
+        }
+    }
+
+    /// Makes what the inputs changed durable, then lets it be seen.
+    async fn settle(&mut self) {
+        loop {
+            let writes = self.client.take_writes();
+            let changes = match self.store.commit(&writes) {
+                Ok(changes) => changes,
+                Err(error) => return self.give_up(error),
+            };
+            if !writes.is_empty() {
+                self.pause = STORE_RETRY;
+                self.client.committed();
+            }
+            self.transmit().await;
+            for change in changes {
+                let _ = self.told.send(Told::Change(Arc::new(change)));
+            }
+            while let Some(event) = self.client.poll_event() {
+                if let Err(error) = self.take_event(event) {
+                    return self.give_up(error);
+                }
+            }
+            for job in self.open.drain(..) {
+                job.finish(&Ok(()));
+            }
+            if writes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    async fn transmit(&mut self) {
+        let mut datagram = Vec::with_capacity(1200);
+        while let Some(transmit) = self.client.poll_transmit(self.clock.now(), &mut datagram) {
+            self.net.send(transmit, &datagram).await;
+        }
+    }
+
+    fn take_event(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Resolve { query, host, port } => self.resolve(query, host, port),
+            Event::ResolveKey { query, host } => self.resolve_key(query, host),
+            Event::CloseSocket { socket } => self.net.close(socket),
+            // Told from the commit already.
+            Event::Message(_) | Event::MessageState { .. } => {}
+            Event::Contact(id) => self.contact_changed(id)?,
+            Event::CodeReady(id) => {
+                if let Some(contact) = self.client.contact(id) {
+                    self.tell(EventView::CodeReady { contact: contact.into() });
+                }
+            }
+            Event::Home { peer, state } => {
+                tracing::info!(?state, "home peer");
+                if let Some(home) = self.client.homes().iter().find(|home| home.peer == peer) {
+                    let dns_error = self.board.dns_error(peer.host.as_str());
+                    self.tell(EventView::Home { home: HomeView::new(home, dns_error) });
+                }
+            }
+            Event::Warning(warning) => self.warn(&warning),
+            #[allow(unreachable_patterns)]
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, query: QueryId, host: String, port: u16) {
+        let (dns, answers) = (self.dns.clone(), self.named.0.clone());
+        tokio::spawn(async move {
+            let found = dns.addresses(&host, port).await;
+            let _ = answers.send(Named::Addresses(query, host, found)).await;
+        });
+    }
+
+    fn resolve_key(&self, query: QueryId, host: String) {
+        let (dns, answers) = (self.dns.clone(), self.named.0.clone());
+        tokio::spawn(async move {
+            let found = dns.peer_key(&host).await;
+            let _ = answers.send(Named::Key(query, host, found)).await;
+        });
+    }
+
+    fn contact_changed(&mut self, id: ContactId) -> Result<()> {
+        let Some(contact) = self.client.contact(id) else {
+            locked(&self.board.names).remove(&id);
+            self.store.purge(id)?;
+            self.tell(EventView::ContactRemoved { id: id.0 });
+            return Ok(());
+        };
+        locked(&self.board.names).insert(id, contact.name.clone());
+        self.tell(EventView::Contact { contact: contact.into() });
+        Ok(())
+    }
+
+    fn warn(&self, warning: &Warning) {
+        let name = |id: &ContactId| self.board.name(*id);
+        let (warning, contact, text) = match warning {
+            Warning::CodeForged(id) => (
+                WarningView::CodeForged,
+                Some(id.0),
+                format!("the six digits with {} do not open: somebody may stand in between", name(id)),
+            ),
+            Warning::Superseded => (
+                WarningView::Superseded,
+                None,
+                "another copy of this profile is running: messages arrive there and not here".into(),
+            ),
+            Warning::AddingDelayed { contact, reason } => {
+                let why = crate::view::TroubleView::from(*reason).explain();
+                (WarningView::AddingDelayed, Some(contact.0), format!("{}: {why}; it is tried again", name(contact)))
+            }
+            Warning::SessionRenewed(id) => (
+                WarningView::SessionRenewed,
+                Some(id.0),
+                format!("messages of {} could not be read; a new encrypted session was started", name(id)),
+            ),
+        };
+        self.tell(EventView::Warning { warning, contact, text });
+    }
+
+    fn tell(&self, event: EventView) {
+        // Nobody may be listening.
+        let _ = self.told.send(Told::Event(Arc::new(event)));
+    }
+
+    /// The store refused: whoever waits is told, and what was not written is forgotten.
+    fn give_up(&mut self, error: Error) {
+        tracing::warn!(%error, "the store cannot be written");
+        let outcome = Err(error.clone());
+        for job in self.open.drain(..) {
+            job.finish(&outcome);
+        }
+        let text = format!("{error}; it is tried again in {} s", self.pause.as_secs());
+        self.tell(EventView::Warning { warning: WarningView::StoreTrouble, contact: None, text });
+        self.net.close_all();
+        self.refused = Some((Instant::now() + self.pause, error));
+        self.pause = (self.pause * 2).min(STORE_RETRY_MAX);
+    }
+
+    /// Loads the client again from what the disk has.
+    fn try_again(&mut self) {
+        let now = self.clock.now();
+        // Datagrams and answers for the client that is gone would mean other things to the new one.
+        while self.packets.try_recv().is_ok() {}
+        self.named = mpsc::channel(64);
+        match load(&self.store, now) {
+            Ok(client) => {
+                self.client = client;
+                self.refused = None;
+                if let Err(error) = self.loaded() {
+                    return self.give_up(error);
+                }
+                self.client.start(now);
+            }
+            Err(error) => self.give_up(error),
+        }
+    }
+
+    /// Brings what depends on the client up to date with it.
+    fn loaded(&mut self) -> Result<()> {
+        let names: BTreeMap<_, _> = self.client.contacts().into_iter().map(|c| (c.id, c.name)).collect();
+        self.store.keep_conversations(&names.keys().copied().collect())?;
+        *locked(&self.board.names) = names;
+        Ok(())
+    }
+}
+
+fn load(store: &Store, now: Now) -> Result<Client> {
+    let rows = store.load()?;
+    Client::load(ClientConfig::default(), seed()?, now, rows).map_err(|e| {
+        Error::new(Code::Damaged, format!("the store does not hold a whole profile: {e}"))
+            .with_remedy("bring it back from a backup; nothing was changed")
+    })
+}
+
+pub(crate) fn seed() -> Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|e| Error::new(Code::Unexpected, format!("the system gives no random bytes: {e}")))?;
+    Ok(seed)
+}
+
+/// Notices that the machine slept or has another network.
+struct Network {
+    check_at: Instant,
+    sources: [Option<std::net::IpAddr>; 2],
+    seen: Now,
+}
+
+impl Network {
+    fn new(now: Now) -> Self {
+        Self { check_at: Instant::now() + NETWORK_CHECK, sources: source_addresses(), seen: now }
+    }
+
+    fn changed(&mut self, now: Now) -> bool {
+        let mono_ms = now.mono_us.saturating_sub(self.seen.mono_us) / 1000;
+        let slept = now.wall_ms.saturating_sub(self.seen.wall_ms) > mono_ms + SLEPT_MS;
+        self.seen = now;
+        if self.check_at > Instant::now() && !slept {
+            return false;
+        }
+        self.check_at = Instant::now() + NETWORK_CHECK;
+        let sources = source_addresses();
+        std::mem::replace(&mut self.sources, sources) != sources || slept
+    }
+}

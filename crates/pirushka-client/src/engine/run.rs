@@ -1,0 +1,184 @@
+//! An engine's life: lock and store, socket, signals, idleness, end.
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+use super::core::Core;
+use super::server::serve;
+use crate::driver::Thread;
+use crate::error::{Code, Error, Result};
+use crate::handle::AskPassphrase;
+use crate::profile::{Profile, private_dir};
+
+/// An engine in the background that no face has been connected to for so long ends. The environment variable
+/// `PIRUSHKA_ENGINE_IDLE` (seconds) says otherwise.
+pub const IDLE: Duration = Duration::from_secs(600);
+
+/// What a parent writes to the stdin of an engine that it starts: never in arguments or environment, which others see.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Handover {
+    pub(super) passphrase: Option<String>,
+}
+
+/// What an engine writes to its stdout, once: it answers on its socket now, or why it never will.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Readiness {
+    Ready,
+    Error(Error),
+}
+
+/// Runs the engine of `profile` in this process until it is stopped (`engine stop`, SIGTERM, SIGINT).
+///
+/// # Errors
+/// As [`crate::Handle::join_or_start`].
+pub async fn run(profile: &Profile, passphrase: Option<AskPassphrase>) -> Result<()> {
+    let engine = Engine::open(profile, passphrase, false).await?;
+    engine.live(None).await
+}
+
+/// What the hidden command `engine run --background` does: takes the passphrase from stdin, leaves the terminal, tells
+/// its parent on stdout that it is ready or why not, and runs until it has been idle for [`IDLE`].
+///
+/// # Errors
+/// As [`run`]; the parent has been told already.
+pub async fn run_in_background(profile: &Profile) -> Result<()> {
+    // In a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
+    let _ = rustix::process::setsid();
+    let passphrase = handed_over();
+    let opened = match idle() {
+        Ok(idle) => Engine::open(profile, passphrase, true).await.map(|engine| (engine, idle)),
+        Err(error) => Err(error),
+    };
+    let _ = std::env::set_current_dir("/");
+    match opened {
+        Ok((engine, idle)) => {
+            say(&Readiness::Ready);
+            engine.live(Some(idle)).await
+        }
+        Err(error) => {
+            say(&Readiness::Error(error.clone()));
+            Err(error)
+        }
+    }
+}
+
+fn idle() -> Result<Duration> {
+    let Some(value) = std::env::var_os("PIRUSHKA_ENGINE_IDLE") else { return Ok(IDLE) };
+    let seconds = value.to_str().and_then(|value| value.parse::<f64>().ok()).filter(|s| (0.0..=1e7).contains(s));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| Error::new(Code::Config, format!("PIRUSHKA_ENGINE_IDLE is {value:?}; expected seconds")))
+}
+
+fn handed_over() -> Option<AskPassphrase> {
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().lock().read_line(&mut line).ok()?;
+    let handover: Handover = serde_json::from_str(&line).ok()?;
+    let passphrase = Zeroizing::new(handover.passphrase?);
+    Some(Box::new(move || Ok(passphrase)))
+}
+
+fn say(readiness: &Readiness) {
+    let mut line = serde_json::to_string(readiness).unwrap_or_default();
+    line.push('\n');
+    // The parent may be gone; the engine lives on.
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+}
+
+struct Engine {
+    core: Arc<Core>,
+    thread: Thread,
+    listener: UnixListener,
+    socket: std::path::PathBuf,
+}
+
+impl Engine {
+    async fn open(profile: &Profile, ask: Option<AskPassphrase>, background: bool) -> Result<Self> {
+        let owned = profile.clone();
+        let opening = tokio::task::spawn_blocking(move || Core::open(&owned, ask, background));
+        let (core, thread) = opening
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Code::Unexpected, "opening the profile was broken off")))?;
+        let listener = listen(profile.socket_path())?;
+        Ok(Self { core, thread, listener, socket: profile.socket_path().to_owned() })
+    }
+
+    async fn live(self, idle: Option<Duration>) -> Result<()> {
+        let Self { core, thread, listener, socket } = self;
+        let failed = |e| Error::io(Code::Unexpected, "listening for signals", &e);
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::select! {
+            () = accept(&core, &listener) => {}
+            () = idle_for(&core, idle) => tracing::info!("idle"),
+            () = core.stopping() => tracing::info!("asked to stop"),
+            _ = terminate.recv() => tracing::info!("terminated"),
+            _ = interrupt.recv() => tracing::info!("interrupted"),
+        }
+        // First the name goes, so that whoever comes now starts a new engine, which waits for the lock.
+        let _ = std::fs::remove_file(&socket);
+        drop(listener);
+        core.stop.send_replace(true);
+        core.driver.quit().await;
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        Ok(())
+    }
+}
+
+/// The socket, closed to other users. Whoever holds the profile's lock may sweep away what a crash left behind.
+fn listen(path: &Path) -> Result<UnixListener> {
+    let failed =
+        |e: std::io::Error| Error::io(Code::Config, format_args!("the engine's socket {}", path.display()), &e);
+    if let Some(dir) = path.parent() {
+        private_dir(dir).map_err(failed)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(path, owner_only).map_err(failed)?;
+    Ok(listener)
+}
+
+async fn accept(core: &Arc<Core>, listener: &UnixListener) {
+    let me = rustix::process::getuid().as_raw();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) if stream.peer_cred().is_ok_and(|cred| cred.uid() == me) => {
+                tokio::spawn(serve(core.clone(), stream));
+            }
+            Ok(_) => tracing::warn!("another user tried to connect"),
+            Err(error) => {
+                // Out of file descriptors, most likely: others go on, new faces wait.
+                tracing::warn!(%error, "accepting");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Ends when no face has been connected for so long.
+async fn idle_for(core: &Core, idle: Option<Duration>) {
+    let Some(idle) = idle else { return std::future::pending().await };
+    let mut faces = core.faces.subscribe();
+    loop {
+        if faces.wait_for(|faces| *faces == 0).await.is_err() {
+            return;
+        }
+        let came = faces.wait_for(|faces| *faces > 0);
+        if tokio::time::timeout(idle, came).await.is_err() {
+            return;
+        }
+    }
+}

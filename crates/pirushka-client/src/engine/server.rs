@@ -1,0 +1,109 @@
+//! One connection of a face: greeting, then request and answer by turns, or a stream of events.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
+
+use super::answer::answer;
+use super::core::Core;
+use super::line::{self, Line};
+use super::protocol::{Answer, AnswerLine, Done, Greeting, PROTOCOL, Request, RequestLine};
+use super::stream;
+use crate::error::{Code, Error, Result};
+
+/// Faces at once. Each may cost a line of [`super::protocol::LINE_MAX`] in and one out.
+pub(crate) const FACES_MAX: usize = 64;
+
+/// Counts a face while it is connected.
+struct Present<'a>(&'a Core);
+
+impl<'a> Present<'a> {
+    fn new(core: &'a Core) -> Option<Self> {
+        let entered = core.faces.send_if_modified(|faces| {
+            let room = *faces < FACES_MAX;
+            *faces += usize::from(room);
+            room
+        });
+        entered.then_some(Self(core))
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.0.faces.send_modify(|faces| *faces -= 1);
+    }
+}
+
+/// Serves one face until it goes or the engine stops.
+pub(crate) async fn serve(core: Arc<Core>, stream: impl AsyncRead + AsyncWrite) {
+    let (reader, mut writer) = tokio::io::split(stream);
+    let mut reader = BufReader::new(reader);
+    let Some(_present) = Present::new(&core) else {
+        let full = Error::new(Code::Engine, format!("{FACES_MAX} programs are connected to this engine already"));
+        let _ = line::write(&mut writer, &answered(Err(full))).await;
+        return;
+    };
+    let ended = tokio::select! {
+        ended = converse(&core, &mut reader, &mut writer) => ended,
+        // A request that is being answered is broken off: its effect is on the disk or it has none.
+        () = core.stopping() => Ok(()),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a face went away");
+    }
+}
+
+async fn converse(
+    core: &Arc<Core>,
+    reader: &mut (impl AsyncBufRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let greeting = Greeting { v: PROTOCOL, engine: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() };
+    line::write(writer, &greeting).await?;
+    loop {
+        let outcome = match line::read(reader).await? {
+            Line::Object(RequestLine { v: PROTOCOL, request: Request::Subscribe { from } }) => {
+                return stream::run(core, from, reader, writer).await;
+            }
+            Line::Object(RequestLine { v: PROTOCOL, request: Request::Stop }) => {
+                line::write(writer, &answered(Ok(Done::Nothing))).await?;
+                core.stop.send_replace(true);
+                return Ok(());
+            }
+            Line::Object(RequestLine { v: PROTOCOL, request }) => {
+                tokio::select! {
+                    biased;
+                    outcome = answer(core, request) => outcome,
+                    // Nothing may come before the answer, so it is the end or misuse.
+                    _ = reader.fill_buf() => return Ok(()),
+                }
+            }
+            // Of a newer or older face, all that is understood is that the engine shall make room.
+            Line::Object(RequestLine { request: Request::Stop, .. }) => {
+                line::write(writer, &answered(Ok(Done::Nothing))).await?;
+                core.stop.send_replace(true);
+                return Ok(());
+            }
+            Line::Object(RequestLine { v, .. }) => Err(bad(format!("version {v} of the engine's protocol"))),
+            Line::Nonsense(why) => Err(bad(format!("not a request: {why}"))),
+            Line::TooLong => {
+                return line::write(writer, &answered(Err(bad("a line is too long")))).await;
+            }
+            Line::End => return Ok(()),
+        };
+        line::write(writer, &answered(outcome)).await?;
+    }
+}
+
+fn bad(what: impl Into<String>) -> Error {
+    Error::new(Code::BadInput, what)
+}
+
+fn answered(outcome: Result<Done>) -> AnswerLine {
+    let answer = match outcome {
+        Ok(done) => Answer::Ok(done),
+        Err(error) => Answer::Error(error),
+    };
+    AnswerLine { v: PROTOCOL, answer }
+}
