@@ -416,3 +416,83 @@ pub const SETTINGS: &[Setting] = &[
 fn text(value: &Value) -> &str {
     if let Value::Text(text) = value { text } else { "" }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use pirushka_peer_core::{PeerConfig, PeerLinkConfig};
+
+    use super::*;
+
+    /// A new limit of the cores does not compile here before somebody has decided whether operators may change it.
+    #[test]
+    fn every_limit_of_the_cores_is_a_setting_or_has_a_reason_not_to_be_one() {
+        let PeerConfig {
+            // The protocol's, not the operator's.
+            envelope_max: _,
+            link:
+                PeerLinkConfig {
+                    // The process decides these.
+                    node: _,
+                    shard: _,
+                    boot: _,
+                    train_max: _,
+                    // Follows from the other settings.
+                    terms: _,
+                    // Clients that the product has know no other way.
+                    veiled: _,
+                    sessions_max: _,
+                    prefix_rate: _,
+                    prefix_burst: _,
+                    prefix_live: _,
+                    prefix_unfinished: _,
+                    resets_per_s: _,
+                    anonymous_idle_us: _,
+                    unreachable_us: _,
+                    registered_idle_us: _,
+                    session_max_us: _,
+                    outbox_max: _,
+                    filter_bits: _,
+                },
+            ram_bytes: _,
+            hold_s: _,
+            intro_hold_s: _,
+            queue_bytes: _,
+            queue_messages: _,
+            queue_reserve_bytes: _,
+            user_bytes: _,
+            queues_max: _,
+            intros_max: _,
+            intro_bytes: _,
+            tokens_max: _,
+            one_time_packages_max: _,
+            new_users_per_prefix_hour: _,
+            prefixes_max: _,
+            user_life_min_s: _,
+            user_life_max_s: _,
+            ticket_life_s: _,
+            intro_difficulty: _,
+        } = PeerConfig::default();
+        // Eighteen of the peer's, twelve of its link's, eight of the process.
+        assert_eq!(SETTINGS.len(), 18 + 12 + 8);
+    }
+
+    #[test]
+    fn no_two_settings_share_a_name_in_the_file_or_in_the_environment() {
+        assert_eq!(SETTINGS.iter().map(|setting| setting.key).collect::<BTreeSet<_>>().len(), SETTINGS.len());
+        assert_eq!(SETTINGS.iter().map(Setting::variable).collect::<BTreeSet<_>>().len(), SETTINGS.len());
+    }
+
+    #[test]
+    fn every_bound_can_be_set() {
+        for setting in SETTINGS {
+            let (Kind::Count(min, max) | Kind::Bytes(min, max) | Kind::Time(min, max)) = setting.kind else { continue };
+            for number in [min, max] {
+                let mut config = Config::default();
+                (setting.set)(&mut config, &Value::Number(number)).unwrap();
+                assert_eq!((setting.get)(&config), Value::Number(number), "{}", setting.key);
+            }
+        }
+    }
+}
