@@ -66,7 +66,7 @@ fn one(seed: u64, args: &Args) -> Result<Outcome, u64> {
 fn guarded(seed: u64, gear: Gear, print: bool) -> Result<Outcome, u64> {
     let run = move || match gear {
         Gear::Raw => random::run_raw(seed, print),
-        Gear::Real => random::run_raw(seed, print),
+        Gear::Real => random::run_real(seed, print),
     };
     catch_unwind(run).map_err(|_| {
         eprintln!("seed {seed}: panicked");

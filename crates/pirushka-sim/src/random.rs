@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use pirushka_client_core::{Client, ClientConfig, HomeState, MessageId, Warning};
 use pirushka_netsim::LinkConfig;
-use pirushka_wire::time::SECOND;
+use pirushka_wire::time::{HOUR, MINUTE, SECOND};
 
 use crate::checks::{Rule, Violation};
-use crate::plan::{Plan, Scale, Step};
+use crate::person::Person;
+use crate::plan::{CrashPoint, Plan, Scale, Step};
 use crate::rand::Rand;
 use crate::raw::{RawConfig, RawUser};
 use crate::world::{User, World};
@@ -121,6 +123,171 @@ pub fn run_raw(seed: u64, print: bool) -> Outcome {
         situations: situations.0,
         violations: world.violations,
     }
+}
+
+/// After the faults, the largest time in which every person is registered again: a keepalive, the longest pause
+/// between attempts to reach a home peer, and a handshake.
+const REACHABLE_US: u64 = 110 * SECOND;
+/// After the faults, twice the largest retry interval of persons.
+const SHOWN_US: u64 = 2 * HOUR + 30 * MINUTE;
+
+/// Runs one seed with real clients.
+#[must_use]
+pub fn run_real(seed: u64, print: bool) -> Outcome {
+    let plan = Plan::of(seed, Scale { messages_max: 40, faults_us: 300 * SECOND, raw: false });
+    let mut rand = Rand::new(seed ^ 0xa77a);
+    let mut world = World::new(seed, print);
+    let mut situations = Situations::default();
+    for config in &plan.peers {
+        world.add_peer(config.clone());
+    }
+    for (user, name) in plan.users.iter().zip(["alice", "bob", "carol", "dave"]) {
+        let (mut place, seeds) = world.add_place(|ip| user.nat(ip));
+        place.clock.skew_ms = user.skew_ms;
+        Person::add_at(&mut world, name, user.home, client_knobs(&mut rand), place, seeds);
+    }
+    world.run_for(SECOND);
+    let in_calm = rand.percent(60);
+    if !in_calm {
+        world.net.set_link(plan.weather);
+    }
+    introduce_all(&mut world, &mut rand, &mut situations);
+    if in_calm {
+        world.until(world.now_us() + MINUTE, all_contacts);
+        world.net.set_link(plan.weather);
+    }
+    situations.weather(&plan.weather);
+    let start = world.now_us();
+    let mut sent = vec![];
+    for (at, step) in &plan.steps {
+        world.run_until(start + at);
+        if !world.violations.is_empty() {
+            break;
+        }
+        real_step(&mut world, &mut rand, &mut situations, &mut sent, *step);
+    }
+    world.run_until(start + plan.calm_us);
+    calm(&mut world);
+    for user in 0..world.users.len() {
+        if world.users[user].is_crashed() {
+            world.wake(user);
+        }
+    }
+    let calm_us = world.now_us();
+    if !world.until(calm_us + REACHABLE_US, all_online) && world.violations.is_empty() {
+        let states: Vec<_> = world.users.iter().map(Person::home_state).collect();
+        world.breach(Rule::L2, format!("not everybody is registered {REACHABLE_US} us after the faults: {states:?}"));
+    }
+    let all = |world: &World<Person>| {
+        all_contacts(world)
+            && sent.iter().all(|(from, id, key)| world.shown.contains(key) && world.is_delivered(*from, *id))
+    };
+    if !world.until(calm_us + SHOWN_US, all) && world.violations.is_empty() {
+        let missing: Vec<_> =
+            sent.iter().filter(|(_, _, key)| !world.shown.contains(key)).map(|(_, _, key)| key).collect();
+        let unsure = sent.iter().filter(|(from, id, _)| !world.is_delivered(*from, *id)).count();
+        let what = format!(
+            "contacts {}, {} of {} texts not shown, {unsure} without receipt, first {:?}",
+            all_contacts(&world),
+            missing.len(),
+            sent.len(),
+            missing.first()
+        );
+        world.breach(Rule::L1, what);
+    }
+    situations.peers(&world);
+    situations.persons(&world);
+    Outcome {
+        seed,
+        hash: world.trace.hash(),
+        virtual_us: world.now_us(),
+        messages: sent.len() as u64,
+        entries: world.trace.entries,
+        situations: situations.0,
+        violations: world.violations,
+    }
+}
+
+/// Who sent it, its id there, and what it says of itself.
+type SentText = (usize, MessageId, (String, String, u32));
+
+fn real_step(
+    world: &mut World<Person>,
+    rand: &mut Rand,
+    situations: &mut Situations,
+    sent: &mut Vec<SentText>,
+    step: Step,
+) {
+    match step {
+        Step::Send { from, to, size } => match world.try_say(from, to, size) {
+            Ok((id, said)) => {
+                if size > 8_000 {
+                    situations.count("a text in many chunks");
+                }
+                // A process that dies before the commit has not taken the text.
+                if world.users[from].state_of(id).is_some() {
+                    sent.push((from, id, said.key()));
+                }
+            }
+            Err(_) => situations.count("a text cannot be written now"),
+        },
+        Step::CrashUser(user, point) => {
+            world.users[user].crash(point);
+            situations.count(match point {
+                CrashPoint::Idle => "a client dies",
+                CrashPoint::BeforeCommit => "a client dies before a commit",
+                CrashPoint::AfterCommit => "a client dies after a commit",
+            });
+        }
+        Step::StartUser(user) => world.wake(user),
+        common => situations.count(apply(world, rand, common)),
+    }
+}
+
+/// Knobs of a client: those of the product, or some that are reached sooner.
+fn client_knobs(rand: &mut Rand) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    if rand.percent(50) {
+        config.commit_messages = rand.between(2, 12) as u32;
+    }
+    if rand.percent(30) {
+        config.window = rand.between(1, 8) as usize;
+    }
+    if rand.percent(30) {
+        config.receipt_delay_us = rand.below(2 * SECOND);
+    }
+    if rand.percent(30) {
+        config.route_idle_us = rand.between(SECOND, 20 * SECOND);
+    }
+    if rand.percent(20) {
+        config.gap_wait_us = rand.below(2 * SECOND);
+    }
+    config.adapt_keepalive = rand.percent(70);
+    config
+}
+
+fn introduce_all(world: &mut World<Person>, rand: &mut Rand, situations: &mut Situations) {
+    for a in 0..world.users.len() {
+        for b in 0..a {
+            world.invite(a, b);
+            if rand.percent(20) {
+                let address = world.make_invite(b);
+                if world.try_come_by(a, &address) {
+                    situations.count("both add each other at once");
+                }
+            }
+        }
+    }
+}
+
+fn all_contacts(world: &World<Person>) -> bool {
+    (0..world.users.len()).all(|a| (0..a).all(|b| world.are_contacts(a, b)))
+}
+
+fn all_online(world: &World<Person>) -> bool {
+    let online: u64 = world.peers.iter().filter_map(|node| Some(node.peer()?.stats().users_online)).sum();
+    online == world.users.len() as u64
+        && world.users.iter().all(|person| person.home_state() == Some(HomeState::Online))
 }
 
 /// Carries out a step that has nothing to do with what kind of users there are; names the situation it makes.
@@ -256,6 +423,25 @@ impl Situations {
         let lost = world.net.stats();
         if lost.filtered > 0 {
             self.count("a NAT refuses a packet");
+        }
+    }
+
+    fn persons(&mut self, world: &World<Person>) {
+        for person in &world.users {
+            for warning in &person.warnings {
+                self.count(match warning {
+                    Warning::CodeForged(_) => "a code is forged",
+                    Warning::Superseded => "a copy of a profile is superseded",
+                    Warning::AddingDelayed { .. } => "adding somebody takes a while",
+                    Warning::SessionRenewed(_) => "a session is renewed",
+                });
+            }
+            for (reason, n) in person.client().map(Client::refused).into_iter().flatten() {
+                *self.0.entry(reason).or_default() += n;
+            }
+            if person.gaps() > 0 {
+                self.count("a gap is shown");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use pirushka_client_core::{ContactId, ContactState, MessageId, MessageState};
 use pirushka_wire::Address;
 use pirushka_wire::time::{DAY, SECOND};
 
-use crate::person::Person;
+use crate::person::{Person, Said};
 use crate::world::World;
 
 impl World<Person> {
@@ -45,10 +45,16 @@ impl World<Person> {
     /// # Panics
     /// The process is dead or refuses the address.
     pub fn come_by(&mut self, coming: usize, address: &Address) {
+        assert!(self.try_come_by(coming, address), "a stranger");
+    }
+
+    /// The same; tells whether the client agrees.
+    pub fn try_come_by(&mut self, coming: usize, address: &Address) -> bool {
         let now = self.now_of(coming);
-        let client = self.users[coming].client_mut().expect("alive");
-        client.add_contact(now, address, None).expect("a stranger");
+        let Some(client) = self.users[coming].client_mut() else { return false };
+        let added = client.add_contact(now, address, None).is_ok();
         self.settle_user(coming);
+        added
     }
 
     /// Accepts every request that waits at a person.
@@ -82,19 +88,19 @@ impl World<Person> {
     /// # Panics
     /// They are no contacts, or the client refuses.
     pub fn say(&mut self, from: usize, to: usize, size: usize) -> MessageId {
-        self.try_say(from, to, size).expect("can write")
+        self.try_say(from, to, size).expect("can write").0
     }
 
     /// The same, or the reason why not.
     ///
     /// # Errors
     /// Whatever the client says, as text.
-    pub fn try_say(&mut self, from: usize, to: usize, size: usize) -> Result<MessageId, String> {
+    pub fn try_say(&mut self, from: usize, to: usize, size: usize) -> Result<(MessageId, Said), String> {
         let contact = self.contact_id(from, to).ok_or("no such contact")?;
         let (now, name) = (self.now_of(from), crate::world::User::name(&self.users[to]).to_owned());
-        let id = self.users[from].say(now, &name, contact, size)?;
+        let said = self.users[from].say(now, &name, contact, size)?;
         self.settle_user(from);
-        Ok(id)
+        Ok(said)
     }
 
     /// How far a message has come at its sender.
@@ -140,5 +146,28 @@ impl World<Person> {
         self.users[user].crash(crate::plan::CrashPoint::Idle);
         let name = crate::world::User::name(&self.users[user]).to_owned();
         self.tell(&name, format_args!("is killed"));
+    }
+
+    /// Everything that one may want to know when a story does not end well.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut text = String::new();
+        for node in &self.peers {
+            let stats = node.peer().map(pirushka_peer_core::Peer::stats);
+            let drops =
+                node.peer().map(|peer| peer.link_counters().drops().filter(|(_, n)| *n > 0).collect::<Vec<_>>());
+            text += &format!("{}: {stats:?}\n  dropped {drops:?}\n", node.name);
+        }
+        for user in &self.users {
+            let client = user.client();
+            text += &format!(
+                "{}: {} commits, refused {:?}\n  {:?}\n",
+                crate::world::User::name(user),
+                user.commits,
+                client.map(pirushka_client_core::Client::refused),
+                client.map(pirushka_client_core::Client::contacts),
+            );
+        }
+        text + &format!("{:?}", self.net.stats())
     }
 }

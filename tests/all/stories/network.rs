@@ -21,7 +21,9 @@ fn strangers_meet_at_thirty_per_cent_loss() {
     town.world.net.set_link(LinkConfig { latency_us: 40_000, loss: 0.3, ..LinkConfig::default() });
     town.world.invite(town.alice, town.bob);
     let (a, b) = (town.alice, town.bob);
-    assert!(town.world.until(town.world.now_us() + 10 * MINUTE, |world| world.are_contacts(a, b)));
+    let met = town.world.until(town.world.now_us() + 10 * MINUTE, |world| world.are_contacts(a, b));
+    town.is_sound();
+    assert!(met, "{}", town.world.report());
     let ids = town.alice_says(3);
     town.ends_with(&ids, 15 * MINUTE);
 }
