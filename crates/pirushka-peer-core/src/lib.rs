@@ -10,6 +10,19 @@
 //! 2. Drain [`Peer::poll_transmit`], hand each datagram to the socket.
 //! 3. Sleep until [`Peer::poll_timeout`] or the next datagram.
 //!
+//! ```
+//! use pirushka_peer_core::{Peer, PeerConfig, PeerKey};
+//! use pirushka_wire::Now;
+//!
+//! let now = Now { mono_us: 0, wall_ms: 1_700_000_000_000 };
+//! let config = PeerConfig { ram_bytes: 64 << 20, ..PeerConfig::default() };
+//! let mut peer = Peer::new(config, PeerKey::generate([1; 32]), [2; 32], now);
+//! let mut junk = *b"somebody knocks without knowing the peer's name: no answer, and the knock is counted";
+//! assert!(peer.handle_datagram(now, "192.0.2.7:5000".parse().unwrap(), &mut junk).is_err());
+//! assert!(peer.poll_transmit(now, &mut vec![]).is_none());
+//! assert_eq!(peer.stats().bytes_held, 0);
+//! ```
+//!
 //! # How it is built
 //! `peer.rs` only dispatches. Below it are small machines, each in a file with its own state and tests: in `store/` what
 //! a peer holds (registry, queues, mailboxes, introductions, tokens, bundles, and the accounts over all of it), which

@@ -1,6 +1,9 @@
 //! The peer: dispatches what the link brings to the operations, and their answers back.
 
 mod bodies;
+mod change;
+mod deposit;
+mod later;
 mod push;
 mod register;
 
@@ -9,18 +12,16 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use pirushka_link::{Counters, Drop, PeerKey, PeerLink, PeerLinkEvent, Received, SessionHandle, Transmit};
-use pirushka_wire::frame::{deposit_flags, error_code};
-use pirushka_wire::time::SECOND;
-use pirushka_wire::{BootId, Deposit, Frame, Frames, Now, PeerId, RequestId};
+use pirushka_wire::frame::error_code;
+use pirushka_wire::{BootId, Frame, Frames, Now, PeerId, RequestId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 use crate::config::PeerConfig;
-use crate::limits::LATER_MAX_S;
 use crate::refusal::Refusal;
-use crate::session::{Later, Left, Presence, Session};
+use crate::session::{Left, Presence, Session};
 use crate::stats::Stats;
-use crate::store::{IntroDeposit, Part, QueueSetting, Source, Store, UserId};
+use crate::store::{QueueSetting, Source, Store, UserId};
 use crate::timers::Timers;
 
 /// One peer, or one shard of it.
@@ -253,110 +254,6 @@ impl Peer {
                 self.stats.frames_malformed += 1;
                 Ok(Answer::Given)
             }
-        }
-    }
-
-    /// A registered user changes what the peer keeps for it. A repeat of a request that was carried out is answered
-    /// and not carried out again: it may have overtaken later ones.
-    fn change(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
-        let Registered { user, round } = self.registered(session)?;
-        let request = frame.request().unwrap_or_default();
-        let done = self.sessions.get(&session).is_some_and(|s| s.is_done(request));
-        match *frame {
-            Frame::QueueSet { queue, secret_hash, quota_kib, .. } => {
-                let setting = QueueSetting { queue, secret_hash, quota_kib };
-                let ticket = if done {
-                    self.store.ticket(now, user, &setting)?
-                } else {
-                    self.store.queue_set(now, user, round, setting)?
-                };
-                let (quota_kib, expiry, mac) = (ticket.quota_kib, ticket.expiry, ticket.mac);
-                self.link.send(session, &Frame::Ticket { request, quota_kib, expiry, mac });
-            }
-            _ if done => return Ok(Answer::Ok),
-            Frame::QueueDrop { queue, .. } => self.store.queue_drop(user, queue)?,
-            Frame::ListEnd { .. } => self.store.list_end(user, round)?,
-            Frame::TokenSet { token_hash, uses, expiry, .. } => {
-                self.store.token_set(now, user, round, token_hash, uses, expiry)?;
-            }
-            Frame::TokenDrop { token_hash, .. } => self.store.token_drop(user, &token_hash)?,
-            _ => self.put(now, session, user, frame)?,
-        }
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.mark_done(request);
-        }
-        Ok(if matches!(frame, Frame::QueueSet { .. }) { Answer::Given } else { Answer::Ok })
-    }
-
-    /// Somebody leaves a message. Who it was is used for introductions only, as a hash of the network.
-    fn deposit(&mut self, now: Now, session: SessionHandle, deposit: &Deposit<'_>) -> Result<Answer, Refusal> {
-        let fresh = match *deposit {
-            Deposit::Contact { queue, secret, deposit, flags, envelope } => {
-                let bulk = flags & deposit_flags::BULK != 0;
-                self.store.deposit(now, queue, &secret, deposit, bulk, envelope)?
-            }
-            Deposit::Intro { fingerprint, intro, parts, index, token, nonce: _, part } => {
-                let source = self.source(session);
-                let part = Part { intro, parts, index, bytes: part };
-                self.store.deposit_intro(now, source, &IntroDeposit { fingerprint, part, token })?
-            }
-        };
-        if let Some(user) = fresh {
-            self.push(now, user);
-        }
-        Ok(Answer::Ok)
-    }
-
-    fn poll(&mut self, now: Now, session: SessionHandle, request: RequestId) -> Result<Answer, Refusal> {
-        let user = self.registered(session)?.user;
-        let held = self.store.status(now, user)?;
-        let boot = self.link.boot();
-        let (messages, bytes, oldest_s) = (held.messages, held.bytes, held.oldest_s);
-        self.link.send(session, &Frame::Status { request, boot, messages, bytes, oldest_s });
-        if self.presence.is_superseded(user, session) {
-            // The frame that said so may have been lost.
-            self.link.send(session, &Frame::Superseded);
-        }
-        Ok(Answer::Given)
-    }
-
-    fn later(&mut self, now: Now, session: SessionHandle, request: RequestId, delay_s: u16) -> Result<Answer, Refusal> {
-        if delay_s > LATER_MAX_S {
-            return Err(Refusal::REFUSED);
-        }
-        let due_us = now.after_us(u64::from(delay_s) * SECOND);
-        let state = self.sessions.entry(session).or_default();
-        match state.later {
-            Some(later) if later.request == request => {}
-            Some(later) => {
-                let rest_ms = later.due_us.saturating_sub(now.mono_us) / 1000;
-                return Err(Refusal::slow_down(u32::try_from(rest_ms).unwrap_or(u32::MAX)));
-            }
-            None => state.later = Some(Later { request, due_us }),
-        }
-        self.timers.arm(Due::Session(session), due_us);
-        Ok(Answer::Given)
-    }
-
-    fn session_timeout(&mut self, now: Now, session: SessionHandle) {
-        let Some(state) = self.sessions.get_mut(&session) else { return };
-        if let Some(later) = state.later.take_if(|later| later.due_us <= now.mono_us) {
-            self.link.send_ok(session, later.request);
-        }
-        state.downloads.forget_old(now.mono_us);
-        state.upload.take_if(|upload| upload.deadline_us <= now.mono_us);
-        self.settle_session(session);
-    }
-
-    /// Brings the ledger and the timer up to what the session is now.
-    fn settle_session(&mut self, session: SessionHandle) {
-        let Some(state) = self.sessions.get_mut(&session) else { return };
-        let takes = state.footprint();
-        self.store.settle_session(&mut state.charged, takes);
-        let upload = state.upload.as_ref().map(|upload| upload.deadline_us);
-        let next = [state.later.map(|l| l.due_us), upload, state.downloads.next_us()].into_iter().flatten().min();
-        if let Some(next) = next {
-            self.timers.arm(Due::Session(session), next);
         }
     }
 

@@ -1,9 +1,10 @@
-//! PUSH and ACK: what is held goes to the user who is here (facts 2, 3).
+//! PUSH, ACK and POLL: what is held goes to the user who is here (facts 2, 3).
 
 use pirushka_link::SessionHandle;
-use pirushka_wire::{Frame, Incarnation, Now, Ranges};
+use pirushka_wire::{Frame, Incarnation, Now, Ranges, RequestId};
 
-use super::{Due, Peer};
+use super::{Answer, Due, Peer};
+use crate::refusal::Refusal;
 use crate::store::UserId;
 
 /// Bytes of a PUSH frame beside its body.
@@ -63,5 +64,19 @@ impl Peer {
         for taken in self.store.acknowledge(now, registered.user, incarnation, deliveries.iter()) {
             delivery.acknowledged(now, taken);
         }
+    }
+
+    /// "Do I have messages?" Answered by STATUS; the pushes follow by themselves.
+    pub(super) fn poll(&mut self, now: Now, session: SessionHandle, request: RequestId) -> Result<Answer, Refusal> {
+        let user = self.registered(session)?.user;
+        let held = self.store.status(now, user)?;
+        let boot = self.link.boot();
+        let (messages, bytes, oldest_s) = (held.messages, held.bytes, held.oldest_s);
+        self.link.send(session, &Frame::Status { request, boot, messages, bytes, oldest_s });
+        if self.presence.is_superseded(user, session) {
+            // The frame that said so may have been lost.
+            self.link.send(session, &Frame::Superseded);
+        }
+        Ok(Answer::Given)
     }
 }
