@@ -1,5 +1,6 @@
 //! The one integration binary of the workspace.
 
+mod processes;
 mod stories;
 mod tidy;
 mod vectors;

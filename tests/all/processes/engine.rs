@@ -1,0 +1,96 @@
+//! One engine per profile: commands side by side, engines that died, no engine at all.
+
+use std::process::Command;
+
+use super::stage::{Stage, text_of, until};
+
+#[test]
+fn recv_follow_and_send_work_side_by_side() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    let (at_alice, at_bob) = (alice.follow(&["recv", "--follow"]), bob.follow(&["recv", "--follow"]));
+    for round in ["one", "two", "three"] {
+        alice.send(&bob, round, "read");
+        bob.send(&alice, round, "read");
+        assert_eq!(text_of(&at_bob.lines.next("alice's text")), round);
+        assert_eq!(text_of(&at_alice.lines.next("bob's text")), round);
+    }
+}
+
+#[test]
+fn many_first_commands_at_once_start_one_engine() {
+    let stage = Stage::new();
+    let peer = stage.peer("peer");
+    let alice = stage.person("alice", &peer);
+    alice.plain(&["engine", "stop"]);
+    let running: Vec<_> = (0..8).map(|_| alice.command(&["status", "--json"]).spawn().unwrap()).collect();
+    let pids: std::collections::BTreeSet<u64> = running
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            let status: serde_json::Value =
+                serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+            status["engine"]["pid"].as_u64().unwrap()
+        })
+        .collect();
+    assert_eq!(pids.len(), 1, "{pids:?}");
+}
+
+#[test]
+fn a_killed_engine_is_replaced_and_nothing_is_lost() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    let before = alice.engine_pid();
+    bob.plain(&["engine", "stop"]);
+    alice.send(&bob, "before the crash", "held");
+    assert!(Command::new("kill").args(["-9", &before.to_string()]).status().unwrap().success());
+    until("the end of the engine", || {
+        !std::path::Path::new(&format!("/proc/{before}/stat")).exists() || is_zombie(before)
+    });
+    assert_ne!(alice.engine_pid(), before);
+    let listening = bob.follow(&["recv", "--follow"]);
+    alice.send(&bob, "after the crash", "read");
+    let shown = [0, 1].map(|_| text_of(&listening.lines.next("the texts")));
+    assert_eq!(shown, ["before the crash", "after the crash"]);
+}
+
+fn is_zombie(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+#[test]
+fn without_an_engine_a_command_does_the_work_itself() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    alice.plain(&["engine", "stop"]);
+    bob.plain(&["engine", "stop"]);
+    let sent = alice.ok(&["--no-engine", "send", "bob", "all by myself", "--wait", "held"]);
+    assert_eq!(sent["message"]["state"]["state"], "held");
+    let received = bob.json(&["--no-engine", "recv"]);
+    assert_eq!(received.objects().iter().map(text_of).collect::<Vec<_>>(), ["all by myself"]);
+    assert_eq!(bob.ok(&["engine", "stop"])["was_running"], false);
+}
+
+#[test]
+fn a_passphrase_is_asked_of_nobody_when_nobody_is_there() {
+    let stage = Stage::new();
+    let peer = stage.peer("peer");
+    let alice = stage.nobody("alice");
+    let file = stage.path().join("passphrase");
+    std::fs::write(&file, "correct horse\n").unwrap();
+    let path = file.to_str().unwrap();
+    let init = ["init", "--name", "alice", "--peer", &peer.address, "--passphrase"];
+    let refused = alice.json(&init);
+    assert_eq!((refused.code, refused.error().as_str()), (4, "passphrase_needed"));
+    let made = alice.json(&[&init[..], &["--passphrase-file", path]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    alice.plain(&["engine", "stop"]);
+    let locked = alice.json(&["status"]);
+    assert_eq!((locked.code, locked.error().as_str()), (4, "passphrase_needed"));
+    std::fs::write(&file, "wrong\n").unwrap();
+    let wrong = alice.json(&["--passphrase-file", path, "status"]);
+    assert_eq!((wrong.code, wrong.error().as_str()), (4, "wrong_key"));
+    std::fs::write(&file, "correct horse\n").unwrap();
+    alice.ok(&["--passphrase-file", path, "status"]);
+    alice.ok(&["status"]);
+}

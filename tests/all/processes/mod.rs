@@ -1,0 +1,10 @@
+//! Real processes on real sockets: what a person and an operator would see.
+
+mod bad_input;
+mod demo;
+mod engine;
+mod facts;
+mod memory;
+mod people;
+mod readme;
+mod stage;

@@ -1,0 +1,300 @@
+//! Peers and people as processes, in a folder of their own. Whatever a test started has ended when it is over.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The longest that anything on one computer may take, also on a busy one.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder for a test.
+pub struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self { folder: tempfile::Builder::new().prefix("pirushka-test-").tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A running peer.
+    pub fn peer(&self, name: &str) -> Peer {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut peer =
+            Peer { data: self.path().join(name), port, address: String::new(), child: None, home: self.path().into() };
+        peer.start();
+        peer
+    }
+
+    /// Somebody without a profile.
+    pub fn nobody(&self, name: &str) -> Person {
+        let home = self.path().join(name);
+        std::fs::create_dir_all(&home).unwrap();
+        Person { name: name.to_owned(), home }
+    }
+
+    /// Somebody with a profile, served by `peer`.
+    pub fn person(&self, name: &str, peer: &Peer) -> Person {
+        let person = self.nobody(name);
+        person.ok(&["init", "--name", name, "--peer", &peer.address, "--key-file"]);
+        person
+    }
+
+    /// Two people on two peers who know each other: peer 1 serves alice, peer 2 serves bob.
+    pub fn two_friends(&self) -> (Peer, Peer, Person, Person) {
+        let (one, two) = (self.peer("peer1"), self.peer("peer2"));
+        let (alice, bob) = (self.person("alice", &one), self.person("bob", &two));
+        befriend(&alice, &bob);
+        (one, two, alice, bob)
+    }
+}
+
+/// `guest` introduces itself to `host` by an invite, and both can write.
+pub fn befriend(guest: &Person, host: &Person) {
+    let invite = host.ok(&["invite", "new"]);
+    let added = guest.ok(&["contact", "add", invite["address"].as_str().unwrap(), "--name", &host.name]);
+    assert_eq!(added["state"], "active", "{added}");
+    // The host's side: it knows the guest by the name that the guest claims.
+    host.ok(&["contact", "verify", &guest.name]);
+}
+
+fn program(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pirushka-under-test"));
+    command.env_clear().env("HOME", home).env("PIRUSHKA_HOME", home).env("LANG", "C");
+    command.envs(["PATH", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A peer, which may be running.
+pub struct Peer {
+    pub address: String,
+    pub data: PathBuf,
+    home: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Peer {
+    /// Starts it, or starts it again with the same port and key.
+    pub fn start(&mut self) {
+        let listen = format!("127.0.0.1:{}", self.port);
+        std::fs::create_dir_all(&self.data).unwrap();
+        let log = std::fs::File::create(self.data.with_extension("log")).unwrap();
+        let mut child = program(&self.home)
+            .args(["__peer", "run", "--json", "--listen", &listen, "--data-dir"])
+            .arg(&self.data)
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let lines = Lines::of(child.stdout.take().unwrap());
+        self.child = Some(child);
+        let said = lines.next("the peer's first word");
+        self.address = said["address"].as_str().unwrap().to_owned();
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// What `pirushkad status` prints.
+    pub fn status(&self) -> Value {
+        let mut command = program(&self.home);
+        command.args(["__peer", "status", "--json", "--data-dir"]).arg(&self.data);
+        let output = command.output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    /// One number of the status, such as `/messages/held`.
+    pub fn count(&self, pointer: &str) -> u64 {
+        let status = self.status();
+        status.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {status}"))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A person with a home folder.
+pub struct Person {
+    pub name: String,
+    pub home: PathBuf,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The objects on stdout.
+    pub fn objects(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}"))).collect()
+    }
+
+    /// The `code` of the error object on stderr.
+    pub fn error(&self) -> String {
+        let line = self.stderr.lines().last().unwrap_or_default();
+        let error: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}"));
+        for part in ["what", "why", "fix"] {
+            assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{error} lacks {part}");
+        }
+        assert_eq!(error["exit"], self.code, "{error}");
+        error["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Person {
+    /// The command, not started yet; no `--json`.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(&self.home);
+        command.args(arguments);
+        command
+    }
+
+    /// `pirushka ARGUMENTS`, for people.
+    pub fn plain(&self, arguments: &[&str]) -> Ended {
+        Ended::of(&self.command(arguments).output().unwrap())
+    }
+
+    /// `pirushka --json ARGUMENTS`
+    pub fn json(&self, arguments: &[&str]) -> Ended {
+        Ended::of(&self.command(arguments).arg("--json").output().unwrap())
+    }
+
+    /// The same with something on stdin.
+    pub fn json_with(&self, arguments: &[&str], stdin: &[u8]) -> Ended {
+        let mut child = self.command(arguments).arg("--json").stdin(Stdio::piped()).spawn().unwrap();
+        // A command that refuses early does not read all of it.
+        let _ = child.stdin.take().unwrap().write_all(stdin);
+        Ended::of(&child.wait_with_output().unwrap())
+    }
+
+    /// The last object of a command that must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Value {
+        let ended = self.json(arguments);
+        assert_eq!(ended.code, 0, "{} {arguments:?}: {ended:?}", self.name);
+        ended.objects().pop().unwrap_or_default()
+    }
+
+    /// `send`, which must come as far as `wait`.
+    pub fn send(&self, to: &Self, text: &str, wait: &str) -> Value {
+        self.ok(&["send", &to.name, text, "--wait", wait, "--timeout", "20s"])
+    }
+
+    /// The texts that `recv` prints.
+    pub fn recv(&self) -> Vec<String> {
+        let ended = self.json(&["recv"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.objects().iter().map(text_of).collect()
+    }
+
+    /// A command that goes on.
+    pub fn follow(&self, arguments: &[&str]) -> Following {
+        let mut child = self.command(arguments).arg("--json").spawn().unwrap();
+        let lines = Lines::of(child.stdout.take().unwrap());
+        Following { child, lines }
+    }
+
+    /// The process of the engine.
+    pub fn engine_pid(&self) -> u32 {
+        u32::try_from(self.ok(&["status"])["engine"]["pid"].as_u64().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = self.command(&["engine", "stop"]).output();
+    }
+}
+
+/// The text of a message.
+pub fn text_of(message: &Value) -> String {
+    message["body"]["text"].as_str().unwrap_or_default().to_owned()
+}
+
+/// A command that goes on; ended when dropped.
+pub struct Following {
+    child: Child,
+    pub lines: Lines,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process prints, object by object.
+pub struct Lines(Receiver<Value>);
+
+impl Lines {
+    fn of(stdout: ChildStdout) -> Self {
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let Ok(object) = serde_json::from_str(&line) else { continue };
+                if sender.send(object).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    /// The next object.
+    pub fn next(&self, what: &str) -> Value {
+        match self.0.recv_timeout(PATIENCE) {
+            Ok(object) => object,
+            Err(RecvTimeoutError::Timeout) => panic!("{what} did not come"),
+            Err(RecvTimeoutError::Disconnected) => panic!("the process ended before {what}"),
+        }
+    }
+
+    /// Whether nothing comes for so long.
+    pub fn is_silent_for(&self, time: Duration) -> bool {
+        self.0.recv_timeout(time).is_err()
+    }
+}
+
+/// Asks again and again until it holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} does not come about");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
