@@ -79,7 +79,10 @@ impl Client {
         for index in 0..self.homes.len() {
             self.wake_home(now, index);
         }
-        self.dirty.extend(self.contacts.keys());
+        for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
+            self.ask_peer_key(contact);
+            self.dirty.insert(contact);
+        }
         self.turn(now);
     }
 

@@ -9,6 +9,7 @@ use pirushka_e2e::bundle::{Bundle, BundleError, LookedUp};
 use pirushka_e2e::content::{Body, Content, Hello, QueueGrant, TicketData};
 use pirushka_e2e::envelope::kind;
 use pirushka_e2e::intro::Intro;
+use pirushka_e2e::session::next_number;
 use pirushka_identity::Card;
 use pirushka_wire::{Now, QueueId, QueueSecret};
 use zeroize::Zeroizing;
@@ -218,9 +219,7 @@ impl Client {
         if !card.homes().iter().any(|home| home.peer_id == peer.peer_id) {
             return Err(AddingTrouble::BundleForged);
         }
-        // The lowest bit tells the two sides apart, so that sessions begun in the same millisecond differ.
-        let side = u64::from(identity.fingerprint() > contact.fingerprint());
-        let number = (contact.row.number / 2 + 1).max(now.wall_ms) * 2 + side;
+        let number = next_number(contact.row.number, now.wall_ms, &identity.fingerprint(), &contact.fingerprint());
         let begun = Session::initiate(identity, rng, card.certificate(), bundle.package, number);
         let (session, welcome) = begun.map_err(|_| AddingTrouble::BundleForged)?;
         if contact.card().is_none_or(|old| old.seq() < card.seq()) {

@@ -23,7 +23,7 @@ mod setup;
 #[cfg(test)]
 mod tests;
 
-pub use name::{GroupName, Peek, Rank, next_number, peek};
+pub use name::{GroupName, Peek, next_number, peek};
 pub use open::{OpenError, Opened};
 pub use setup::Joined;
 pub(crate) use setup::check_leaf;
@@ -95,12 +95,6 @@ impl Session {
     #[must_use]
     pub fn name(&self) -> GroupName {
         self.name
-    }
-
-    /// Which of several sessions with one contact counts: the one of highest rank. `me` is our own fingerprint.
-    #[must_use]
-    pub fn rank(&self, me: &Fingerprint) -> Rank {
-        Rank::new(self.name, if self.own_leaf() == 0 { *me } else { self.contact.fingerprint })
     }
 
     /// Who the other side claims to be. Holds only after [`Session::check_certificate`].

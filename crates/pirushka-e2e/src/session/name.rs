@@ -1,10 +1,9 @@
 //! What a session is called: `16 random bytes | number u64`, which is the MLS group id.
 //!
 //! The group id stands in the GroupInfo that the initiator signs inside the Welcome, so the number is authenticated. The
-//! highest number wins; where both began with the same number at once, the session of the smaller fingerprint does
-//! ([`Rank`]). Names already seen are refused by the client, so a replayed Welcome revives nothing.
+//! highest number wins. The lowest bit tells which side began ([`next_number`]), so two sessions that were begun in the
+//! same millisecond differ. Names already seen are refused by the client, so a replayed Welcome revives nothing.
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use openmls::prelude::{ContentType, GroupId, MlsMessageIn, ProtocolMessage};
@@ -25,7 +24,7 @@ impl GroupName {
         Self(name)
     }
 
-    /// `max(known + 1, Unix ms)` at its making: orders the sessions of two people.
+    /// See [`next_number`]: orders the sessions of two people.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.0.last_chunk().map_or(0, |number| u64::from_be_bytes(*number))
@@ -46,26 +45,12 @@ impl fmt::Debug for GroupName {
     }
 }
 
-/// The number of the next session with somebody whose highest one so far is `known`, 0 for none.
+/// The number of the next session that `me` begins with `them`, whose highest one so far is `known`, 0 for none:
+/// `2 * max(known / 2 + 1, Unix ms)`, plus 1 on the side of the larger fingerprint.
 #[must_use]
-pub fn next_number(known: u64, unix_ms: u64) -> u64 {
-    known.saturating_add(1).max(unix_ms)
-}
-
-/// Orders the sessions of two people: both sides find the same one to be the highest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
-    number: u64,
-    initiator: Reverse<Fingerprint>,
-    name: GroupName,
-}
-
-impl Rank {
-    /// Of the session `name` that `initiator` began.
-    #[must_use]
-    pub fn new(name: GroupName, initiator: Fingerprint) -> Self {
-        Self { number: name.number(), initiator: Reverse(initiator), name }
-    }
+pub fn next_number(known: u64, unix_ms: u64, me: &Fingerprint, them: &Fingerprint) -> u64 {
+    let next = (known / 2).saturating_add(1).max(unix_ms);
+    next.saturating_mul(2) | u64::from(me > them)
 }
 
 /// What an MLS message says about itself in the clear; nothing of it is believed before it is opened.
@@ -95,16 +80,19 @@ pub fn peek(bytes: &[u8]) -> Option<Peek> {
 mod tests {
     use super::*;
 
+    const SMALL: Fingerprint = Fingerprint([1; 32]);
+    const LARGE: Fingerprint = Fingerprint([2; 32]);
+
     #[test]
     fn a_session_number_grows_even_when_the_clock_does_not() {
-        assert_eq!(next_number(0, 1_800_000_000_000), 1_800_000_000_000);
-        assert_eq!(next_number(1_800_000_000_000, 5), 1_800_000_000_001);
+        let first = next_number(0, 1_800_000_000_000, &SMALL, &LARGE);
+        assert_eq!(first, 3_600_000_000_000);
+        assert_eq!(next_number(first, 5, &SMALL, &LARGE), 3_600_000_000_002);
+        assert!(next_number(first, 5, &LARGE, &SMALL) > first);
     }
 
     #[test]
-    fn the_highest_number_wins_and_a_tie_goes_to_the_smaller_fingerprint() {
-        let rank = |number, initiator| Rank::new(GroupName::new([initiator; 16], number), Fingerprint([initiator; 32]));
-        assert!(rank(2, 9) > rank(1, 1));
-        assert!(rank(2, 1) > rank(2, 9));
+    fn two_sides_that_begin_in_the_same_millisecond_take_different_numbers() {
+        assert_ne!(next_number(0, 7, &SMALL, &LARGE), next_number(0, 7, &LARGE, &SMALL));
     }
 }

@@ -8,7 +8,6 @@ use pirushka_identity::{Certificate, Identity};
 use pirushka_wire::Fingerprint;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
-use subtle::ConstantTimeEq as _;
 use tls_codec::{Deserialize as _, Serialize as _};
 
 use super::{Contact, FORWARD, GroupName, Meta, OUT_OF_ORDER, PAST_EPOCHS, Session};
@@ -31,7 +30,7 @@ pub struct Joined {
 
 impl Session {
     /// Begins a session with the holder of `certificate`, whose key package it is. `number` is
-    /// `max(known + 1, Unix ms)`. Returns the session and its Welcome, about 5.5 KB.
+    /// [`super::next_number`]. Returns the session and its Welcome, about 5.5 KB.
     pub fn initiate(
         id: &Identity,
         rng: &mut ChaCha20Rng,
@@ -158,7 +157,7 @@ pub(crate) fn check_leaf(credential: &Credential, key: &[u8], certificate: &Cert
     if fingerprint_of(credential) != Some(certificate.fingerprint()) {
         return Err(E2eError::WrongFingerprint);
     }
-    if !bool::from(key.ct_eq(&certificate.public_key())) {
+    if key != certificate.public_key() {
         return Err(E2eError::WrongKey);
     }
     Ok(())

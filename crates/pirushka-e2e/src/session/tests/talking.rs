@@ -130,3 +130,10 @@ fn a_message_tells_which_session_it_is_for() {
     let (mut c, _) = pair(12);
     assert_eq!(c.hear(&hello), Err(OpenError::OtherSession));
 }
+
+#[test]
+fn a_session_may_move_to_another_thread() {
+    fn moves<T: Send>() {}
+    moves::<Session>();
+    moves::<KeyPackages>();
+}
