@@ -4,9 +4,10 @@
 //! [`BYTES_MAX`] bytes of parts, each counted with [`PART_OVERHEAD`]. When that is not enough, the message that has
 //! waited longest for its next part goes, and the caller is told, so that it can drop the stored parts; the sender, who
 //! gets no receipt, offers it again. So a contact that sends beginnings without ends hurts only its own queue.
+//! A finished message is forgotten at once: offered again it comes out again, and the session knows it as a duplicate.
 //! Memory is taken only for bytes that came, never for what a header promises.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use crate::envelope::Part;
 
@@ -16,8 +17,6 @@ pub const MESSAGES_MAX: usize = 8;
 pub const BYTES_MAX: usize = 2 * (crate::envelope::MESSAGE_MAX + 128 * PART_OVERHEAD);
 /// What a part costs beyond its bytes.
 pub const PART_OVERHEAD: usize = 64;
-/// Finished messages whose late copies are recognised.
-const FINISHED_MAX: usize = 64;
 
 /// What became of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub enum Outcome {
         /// Messages that had to go; their parts may be dropped.
         evicted: Vec<[u8; 8]>,
     },
-    /// This part was here already, or its message is finished.
+    /// This part is here already.
     Duplicate,
     /// The part contradicts itself, or earlier ones of the same message id.
     Contradiction,
@@ -46,7 +45,6 @@ pub enum Outcome {
 #[derive(Debug, Clone, Default)]
 pub struct Reassembly {
     unfinished: BTreeMap<[u8; 8], Unfinished>,
-    finished: VecDeque<[u8; 8]>,
     bytes: usize,
     clock: u64,
 }
@@ -69,14 +67,10 @@ impl Reassembly {
 
     /// Takes one part, in any order.
     pub fn insert(&mut self, part: Part) -> Outcome {
-        if self.finished.contains(&part.message_id) {
-            return Outcome::Duplicate;
-        }
         if part.i >= part.n {
             return Outcome::Contradiction;
         }
         if part.n == 1 && !self.unfinished.contains_key(&part.message_id) {
-            self.finish(part.message_id);
             return Outcome::Whole { kind: part.kind, message_id: part.message_id, message: part.bytes };
         }
         self.clock += 1;
@@ -98,7 +92,6 @@ impl Reassembly {
         }
         match self.remove(&message_id) {
             Some(whole) => {
-                self.finish(message_id);
                 let message = whole.parts.into_values().flatten().collect();
                 Outcome::Whole { kind: whole.kind, message_id, message }
             }
@@ -139,13 +132,6 @@ impl Reassembly {
         self.bytes -= gone.bytes;
         Some(gone)
     }
-
-    fn finish(&mut self, message_id: [u8; 8]) {
-        self.finished.push_back(message_id);
-        if self.finished.len() > FINISHED_MAX {
-            self.finished.pop_front();
-        }
-    }
 }
 
 impl Unfinished {
@@ -172,14 +158,23 @@ mod tests {
     const WAITING: Outcome = Outcome::Waiting { evicted: vec![] };
 
     #[test]
-    fn parts_in_any_order_make_the_message_once() {
+    fn parts_in_any_order_make_the_message() {
         let mut chunks = Reassembly::new();
         assert_eq!(chunks.insert(part(1, 3, 2, b"c")), WAITING);
         assert_eq!(chunks.insert(part(1, 3, 0, b"a")), WAITING);
         assert_eq!(chunks.insert(part(1, 3, 0, b"a")), Outcome::Duplicate);
         assert_eq!(chunks.insert(part(1, 3, 1, b"b")), whole(1, b"abc"));
-        assert_eq!(chunks.insert(part(1, 3, 1, b"b")), Outcome::Duplicate);
         assert_eq!((chunks.bytes(), chunks.unfinished()), (0, 0));
+    }
+
+    #[test]
+    fn a_message_offered_again_comes_out_again_because_the_first_may_have_been_dropped() {
+        let mut chunks = Reassembly::new();
+        for _ in 0..2 {
+            assert_eq!(chunks.insert(part(1, 1, 0, b"a")), whole(1, b"a"));
+            assert_eq!(chunks.insert(part(2, 2, 0, b"a")), WAITING);
+            assert_eq!(chunks.insert(part(2, 2, 1, b"b")), whole(2, b"ab"));
+        }
     }
 
     #[test]
