@@ -263,3 +263,84 @@ fn conversations_of_nobody_are_swept() {
     store.keep_conversations(&[ContactId(2)].into()).unwrap();
     assert_eq!(store.reader().unwrap().chats().unwrap().len(), 1);
 }
+
+/// T33: wherever a transaction breaks off, nothing of it stays.
+#[test]
+fn t33_a_batch_that_breaks_off_at_any_write_leaves_nothing() {
+    let (bench, mut store) = bench();
+    let good = [
+        row(Table::Profile, b"", Some(b"1")),
+        put(&text(1, 1, "a")),
+        row(Table::Session, b"s", Some(&[7; 5000])),
+        state(1, MessageState::Delivered),
+        row(Table::Outbox, b"o", Some(b"x")),
+    ];
+    for position in 0..=good.len() {
+        let mut batch = good.to_vec();
+        batch.insert(position, row(Table::Message, b"short", Some(b"\xff")));
+        assert_eq!(store.commit(&batch).unwrap_err().code, Code::Damaged, "write {position}");
+        assert!(store.load().unwrap().is_empty());
+        assert_eq!((store.cursor(), store.reader().unwrap().cursor().unwrap()), (0, 0));
+    }
+    store.commit(&good).unwrap();
+    drop(store);
+    assert_eq!(Store::open(&bench.path, &bench.key).unwrap().load().unwrap().len(), 3);
+}
+
+/// Where the writer that is to be killed finds its store.
+const VICTIM: &str = "PIRUSHKA_TEST_CRASH_STORE";
+
+/// Not a test by itself: what [`a_writer_killed_at_any_moment_leaves_whole_batches`] starts and kills.
+#[test]
+fn crash_victim() {
+    use std::io::Write;
+    let Some(path) = std::env::var_os(VICTIM) else { return };
+    let mut store = Store::open(Path::new(&path), &StoreKey::for_tests(7)).unwrap();
+    for n in store.cursor() + 1.. {
+        let bytes = n.to_be_bytes();
+        let batch = [
+            row(Table::Profile, b"", Some(&bytes)),
+            row(Table::Session, &bytes, Some(&[n as u8; 3000])),
+            put(&text(n, 1, "x")),
+            row(Table::Session, &(n - 1).to_be_bytes(), None),
+        ];
+        store.commit(&batch).unwrap();
+        println!("\ncommitted {n}");
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+#[test]
+fn a_writer_killed_at_any_moment_leaves_whole_batches() {
+    use std::io::{BufRead, BufReader};
+    let (bench, store) = bench();
+    drop(store);
+    let mut promised = 0;
+    for round in 0..10u64 {
+        let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::tests::crash_victim", "--nocapture"])
+            .env(VICTIM, &bench.path)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(|line| line.ok());
+        let mut numbers = lines.filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok());
+        promised = promised.max(numbers.nth(5).unwrap());
+        // Somewhere within a commit: one takes about a millisecond.
+        std::thread::sleep(std::time::Duration::from_micros(137 * round));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        promised = promised.max(numbers.last().unwrap_or(0));
+
+        let store = Store::open(&bench.path, &bench.key).unwrap();
+        store.check().unwrap();
+        let n = store.cursor();
+        assert!(n >= promised, "round {round}: {promised} was promised, {n} is there");
+        let expected = [
+            (Table::Profile, Vec::new(), n.to_be_bytes().to_vec()),
+            (Table::Session, n.to_be_bytes().to_vec(), vec![n as u8; 3000]),
+        ];
+        assert_eq!(store.load().unwrap(), expected, "round {round}");
+        assert_eq!(store.reader().unwrap().unread().unwrap(), n);
+    }
+}
