@@ -2,7 +2,8 @@
 """Reads the test vectors as somebody would who has only the pages of this folder.
 
 Uses nothing of the Rust code: `cryptography` for Ed25519 and X.509, `blake3`, and the standard library.
-Every valid vector must come out as it says, every invalid one must be refused. Run: python3 spec/read_vectors.py
+Every valid vector must come out as it says, every invalid one must be refused.
+Run: python3 spec/read_vectors.py [folder of vectors]
 """
 
 import base64
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-VECTORS = Path(__file__).parent / "vectors"
+VECTORS = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "vectors"
 DATAGRAM_MAX = 1200
 CERTIFICATE_MAX = 1024
 DEFAULT_PORT = 7117
@@ -577,9 +578,11 @@ def main():
         name.removeprefix("check_"): check for name, check in globals().items() if name.startswith("check_")
     }
     files = {path.stem for path in VECTORS.glob("*.json")}
-    if files != checks.keys():
+    if not files or files - checks.keys() or (len(sys.argv) == 1 and files != checks.keys()):
         raise SystemExit(f"vectors without a check or checks without vectors: {files ^ checks.keys()}")
     for name, check in sorted(checks.items()):
+        if name not in files:
+            continue
         vectors = json.loads((VECTORS / f"{name}.json").read_text())["vectors"]
         for vector in vectors:
             run(check, vector)

@@ -53,6 +53,37 @@ fn crates_use_only_what_stands_below_them() {
 }
 
 #[test]
+fn fact_16_the_peer_cannot_read_messages_since_nothing_below_it_can_decrypt() {
+    let manifests = manifests();
+    let mut below = BTreeSet::from(["peer".to_owned()]);
+    loop {
+        let further: Vec<_> =
+            below.iter().flat_map(|name| ours(&manifests[&format!("pirushka-{name}")], "dependencies")).collect();
+        let known = below.len();
+        below.extend(further);
+        if below.len() == known {
+            break;
+        }
+    }
+    assert!(below.contains("peer-core") && !below.contains("e2e") && !below.contains("client-core"), "{below:?}");
+}
+
+#[test]
+fn every_attack_that_the_threats_page_lists_has_a_test_of_its_name() {
+    let page = read(&root().join("spec/threats.md"));
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| T")?.split_once(' ')?.0.parse::<u8>().ok());
+    let listed: Vec<u8> = rows.collect();
+    assert!(listed.len() > 10, "the table was not found");
+    let sources = sources();
+    let texts: Vec<_> = sources.iter().map(|file| (file.file_name().unwrap().to_string_lossy(), read(file))).collect();
+    for number in listed {
+        let (function, file) = (format!("fn t{number:02}_"), format!("t{number:02}_"));
+        let is_there = texts.iter().any(|(name, text)| name.starts_with(&file) || text.contains(&function));
+        assert!(is_there, "no test is named t{number:02}_...");
+    }
+}
+
+#[test]
 fn cores_depend_on_nothing_that_does_io() {
     let manifests = manifests();
     for core in CORES {

@@ -51,7 +51,8 @@ fn our_code_makes_and_reads_the_vectors_of_the_spec() {
             std::fs::write(&path, serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
         }
         let kept: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(kept, made, "{name}.json is not what the code makes");
+        // Datagrams of the link hold what the code draws at random, and in which order it draws is no matter of protocol.
+        assert!(kept == made || name == "link", "{name}.json is not what the code makes");
     }
 }
 
@@ -60,9 +61,12 @@ fn a_reader_without_our_code_agrees_with_the_vectors() {
     let Some(python) = python_with_libraries() else {
         return skipped("the reader without our code", "no Python 3 with `cryptography` and `blake3` can be had");
     };
-    let done = Command::new(python).arg(spec().join("read_vectors.py")).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{out}{err}");
+    std::fs::write(fresh().join("link.json"), json!({ "vectors": link::datagrams() }).to_string()).unwrap();
+    for vectors in [spec().join("vectors"), fresh()] {
+        let done = Command::new(&python).arg(spec().join("read_vectors.py")).arg(vectors).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{out}{err}");
+    }
 }
 
 #[test]
@@ -484,8 +488,19 @@ fn hex_of(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes)
 }
 
+fn bytes_of(hex: &str) -> Vec<u8> {
+    HEXLOWER.decode(hex.as_bytes()).unwrap()
+}
+
 fn spec() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec")
+}
+
+/// A folder for vectors made now, beside those that are kept.
+fn fresh() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fresh-vectors");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 fn target() -> PathBuf {

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use pirushka_link::{Class, ClientLink, ClientLinkConfig, PeerKey, PeerLink, PeerLinkConfig};
-use pirushka_wire::{Frame, Now, RequestId};
+use pirushka_wire::root::kind;
+use pirushka_wire::{Frame, Now, RequestId, Root};
 use serde_json::{Value, json};
 
-use super::hex_of;
+use super::{bytes_of, hex_of};
 
 const CLIENT: &str = "192.0.2.7:5000";
 const SERVER: &str = "203.0.113.1:7117";
@@ -14,6 +15,35 @@ const WALL_S: u64 = 1_800_000_000;
 
 pub(super) fn datagrams() -> Vec<Value> {
     [true, false].into_iter().flat_map(conversation).collect()
+}
+
+#[test]
+fn fact_06_every_datagram_is_a_root_packet_under_its_veil() {
+    let bare: Vec<_> = conversation(false).iter().map(|v| bytes_of(v["datagram"].as_str().unwrap())).collect();
+    let kinds: Vec<_> = bare.iter().map(|datagram| Root::decode(datagram).unwrap().kind).collect();
+    assert_eq!(kinds, [kind::HELLO, kind::RETRY, kind::HELLO, kind::HELLO_ACK, kind::SEALED, kind::RESET]);
+}
+
+#[test]
+fn a_peer_answers_the_kept_hellos_and_nothing_else_makes_it_speak() {
+    let kept: Value = serde_json::from_slice(&std::fs::read(super::spec().join("vectors/link.json")).unwrap()).unwrap();
+    let from_client = kept["vectors"].as_array().unwrap().iter().filter(|v| v["from"] == "client");
+    for vector in from_client {
+        let name = vector["name"].as_str().unwrap();
+        let now = Now { mono_us: 0, wall_ms: WALL_S * 1000 };
+        let mut peer = start_peer(vector["veiled"].as_bool().unwrap(), 9, now);
+        let datagram = bytes_of(vector["datagram"].as_str().unwrap());
+        let _ = peer.handle_datagram(now, address(CLIENT), &mut datagram.clone());
+        assert!(from_peer(&mut peer, now).is_some(), "{name}");
+        assert_eq!(peer.session_count(), usize::from(name.starts_with("HELLO with the cookie")), "{name}");
+        for i in 0..datagram.len().min(192) {
+            let mut damaged = datagram.clone();
+            damaged[i] ^= 1;
+            let _ = peer.handle_datagram(now, address(CLIENT), &mut damaged);
+            let is_sealed = name.starts_with("SEALED");
+            assert!(is_sealed || from_peer(&mut peer, now).is_none(), "{name}, byte {i}");
+        }
+    }
 }
 
 /// HELLO, RETRY, HELLO, HELLO_ACK, SEALED; then the peer is restarted: SEALED, RESET.
