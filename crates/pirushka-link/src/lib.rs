@@ -19,6 +19,30 @@
 //! 3. Drain `poll_transmit`, hand each datagram to the socket.
 //! 4. Sleep until `poll_timeout` or the next input.
 //!
+//! ```
+//! use pirushka_link::{ClientLink, ClientLinkConfig, ClientLinkEvent, PeerKey, PeerLink, PeerLinkConfig};
+//! use pirushka_wire::Now;
+//!
+//! let now = Now { mono_us: 0, wall_ms: 1_800_000_000_000 };
+//! let (client_at, peer_at) = ("192.0.2.1:4000".parse()?, "192.0.2.2:7117".parse()?);
+//! // Seeds come from the system's randomness; constants are for examples.
+//! let mut peer = PeerLink::new(PeerLinkConfig::default(), PeerKey::generate([1; 32]), [2; 32], now);
+//! let mut client = ClientLink::new(ClientLinkConfig::default(), peer.peer_id(), [3; 32]);
+//!
+//! client.connect(now, peer_at);
+//! let mut datagram = vec![];
+//! while !client.is_established() {
+//!     while client.poll_transmit(now, &mut datagram).is_some() {
+//!         let _ = peer.handle_datagram(now, client_at, &mut datagram);
+//!     }
+//!     while peer.poll_transmit(now, &mut datagram).is_some() {
+//!         let _ = client.handle_datagram(now, peer_at, &mut datagram);
+//!     }
+//! }
+//! assert!(matches!(client.poll_event(), Some(ClientLinkEvent::Established { .. })));
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+//!
 //! What it does not do: sockets, DNS, threads, and anything a message means.
 
 #![forbid(unsafe_code)]

@@ -15,7 +15,7 @@ mod session;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use pirushka_wire::frame::kind;
+use pirushka_wire::frame::{error_code, kind};
 use pirushka_wire::handshake::Welcome;
 use pirushka_wire::{
     BootId, DeliveryId, Frame, Frames, Incarnation, Now, ObjectId, Params, PeerId, QueueId, RequestId,
@@ -249,9 +249,15 @@ impl ClientLink {
     }
 
     /// Asks; repeats until answered. The frame's request id is overwritten with the one returned. Before the session
-    /// stands, requests wait for it. A LATER is not repeated before its delay and a timeout have passed.
+    /// stands, requests wait for it. A LATER is not repeated before its delay and a timeout have passed. A frame that
+    /// fits no packet is answered here, with TOO_LARGE.
     pub fn request(&mut self, _now: Now, frame: &Frame<'_>, class: Class) -> RequestId {
-        self.requests.add(frame, class, false)
+        let request = self.requests.add(frame, class, false);
+        if self.requests.drop_oversized(request) {
+            let answer = Answer::Error { code: error_code::TOO_LARGE, retry_after_ms: 0 };
+            self.events.push_back(ClientLinkEvent::Answered { request, answer });
+        }
+        request
     }
 
     /// Says that a push is on disk.

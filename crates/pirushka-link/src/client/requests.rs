@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pirushka_wire::frame::kind;
+use pirushka_wire::limits::PLAINTEXT_MAX;
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Frame, Now, RequestId};
 
@@ -72,6 +73,17 @@ impl Requests {
         self.all.insert(id, request);
         self.queue(class).push_back(id);
         RequestId(id)
+    }
+
+    /// Forgets a question, just added, that fits no packet and would stand in the way of all others.
+    pub(crate) fn drop_oversized(&mut self, id: RequestId) -> bool {
+        if self.frame_len(id.0) <= PLAINTEXT_MAX {
+            return false;
+        }
+        if let Some(request) = self.all.remove(&id.0) {
+            self.queue(request.class).pop_back();
+        }
+        true
     }
 
     /// How many are unanswered.

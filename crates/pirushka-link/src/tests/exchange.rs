@@ -205,3 +205,18 @@ fn acknowledgements_travel_as_ranges() {
     assert_eq!(pair.seen.len() - sent, 1);
     assert!(pair.seen.last().unwrap().bytes.len() < 144);
 }
+
+#[test]
+fn a_frame_that_fits_no_packet_is_refused_and_blocks_nobody() {
+    let mut pair = Pair::established();
+    let root = &[5; 1300];
+    let large = Frame::Register { request: RequestId(0), instance: InstanceId([9; 16]), root };
+    let refused = pair.client.request(pair.now, &large, Class::Control);
+    let asked = pair.client.request(pair.now, &register(), Class::Control);
+    pair.run(SECOND);
+    let code = pirushka_wire::frame::error_code::TOO_LARGE;
+    let answer = Answer::Error { code, retry_after_ms: 0 };
+    assert!(pair.events.contains(&ClientLinkEvent::Answered { request: refused, answer }));
+    let answer = Answer::Mailbox { incarnation: Incarnation([8; 8]) };
+    assert!(pair.events.contains(&ClientLinkEvent::Answered { request: asked, answer }));
+}

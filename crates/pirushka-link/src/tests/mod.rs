@@ -2,6 +2,7 @@
 
 mod congestion;
 mod exchange;
+mod storm;
 mod t02_stolen_key;
 mod t03_wrong_peer;
 mod t04_off_path;
