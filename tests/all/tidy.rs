@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows of `docs/ARCHITECTURE.md`: what each crate may use of ours, and what its tests may use besides.
 /// Arrows point down only.
-const ROWS: [(&str, &[&str], &[&str]); 13] = [
+const ROWS: [(&str, &[&str], &[&str]); 14] = [
     ("pirushka-wire", &[], &[]),
     ("pirushka-netsim", &[], &[]),
     ("pirushka-identity", &["wire"], &[]),
@@ -21,10 +21,24 @@ const ROWS: [(&str, &[&str], &[&str]); 13] = [
     ("pirushka-cli", &["client", "peer", "wire"], &[]),
     // --- dev
     ("pirushka-sim", &["client-core", "peer-core", "netsim", "link", "e2e", "identity", "wire"], &[]),
+    ("pirushka-bench", &["client", "sim", "wire"], &[]),
     ("pirushka-tests", &EVERYTHING, &EVERYTHING),
 ];
-const EVERYTHING: [&str; 12] =
-    ["wire", "netsim", "identity", "link", "e2e", "peer-core", "client-core", "udp", "peer", "client", "cli", "sim"];
+const EVERYTHING: [&str; 13] = [
+    "wire",
+    "netsim",
+    "identity",
+    "link",
+    "e2e",
+    "peer-core",
+    "client-core",
+    "udp",
+    "peer",
+    "client",
+    "cli",
+    "sim",
+    "bench",
+];
 /// Cores: pure machines, whose manifests must not even name something that does IO.
 const CORES: [&str; 6] = ["wire", "identity", "link", "e2e", "peer-core", "client-core"];
 const IO_CRATES: [&str; 9] =

@@ -25,6 +25,8 @@ pub struct Delivery {
 pub struct Stats {
     /// Handed to [`Net::send`] or [`Net::inject`].
     pub sent: u64,
+    /// Their bytes, without IP and UDP headers.
+    pub bytes_sent: u64,
     /// Given out by [`Net::poll`], second copies included.
     pub delivered: u64,
     /// Lost on the path.
@@ -177,6 +179,7 @@ impl Net {
     /// A host sends a datagram from its own (inner) address.
     pub fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         self.stats.sent += 1;
+        self.stats.bytes_sent += bytes.len() as u64;
         let Some(host) = self.hosts.get(&from.ip()) else {
             self.stats.unrouted += 1;
             return;
@@ -196,6 +199,7 @@ impl Net {
     /// Somebody who is no host sends a datagram with any source address that pleases.
     pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         self.stats.sent += 1;
+        self.stats.bytes_sent += bytes.len() as u64;
         self.carry(None, from, to, bytes);
     }
 
@@ -356,7 +360,10 @@ mod tests {
         net.advance_to(69_999);
         assert_eq!(net.poll(), None);
         net.advance_to(70_000);
-        assert_eq!(net.poll(), Some(Delivery { from: at(1, 5), to: at(2, 6), via: at(2, 6), bytes: b"hello".to_vec() }));
+        assert_eq!(
+            net.poll(),
+            Some(Delivery { from: at(1, 5), to: at(2, 6), via: at(2, 6), bytes: b"hello".to_vec() })
+        );
     }
 
     #[test]
