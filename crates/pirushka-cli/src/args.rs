@@ -156,7 +156,7 @@ Whoever has the address can introduce themselves to you, as often as --uses says
         #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
         label: String,
         /// How many people it lets in
-        #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        #[arg(long, default_value_t = 1, value_name = "N", value_parser = whole::<u16>(1, 1000))]
         uses: u16,
         /// How long it is good: 30m, 12h, 7d
         #[arg(long, default_value = "7d", value_name = "TIME", value_parser = duration())]
@@ -173,7 +173,7 @@ Whoever has the address can introduce themselves to you, as often as --uses says
     /// Make one useless
     Revoke {
         /// The number that `invite list` shows
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", value_parser = whole::<u32>(0, u32::MAX.into()))]
         id: u32,
     },
 }
@@ -353,7 +353,7 @@ pub enum Chat {
         #[allow(missing_docs)]
         who: Who,
         /// How many of the last messages
-        #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
+        #[arg(long, short = 'n', default_value_t = 50, value_name = "N", value_parser = whole::<u32>(1, 100_000))]
         last: u32,
     },
 }
@@ -427,6 +427,15 @@ fn address() -> ValueParser {
 
 fn peer_address() -> ValueParser {
     ValueParser::from(|text: &str| text.parse::<PeerAddress>().map_err(|e| lang::address_error(&e)))
+}
+
+/// A whole number from `least` to `most`.
+fn whole<N: TryFrom<u64> + Clone + std::marker::Send + Sync + 'static>(least: u64, most: u64) -> ValueParser {
+    ValueParser::from(move |text: &str| {
+        let number = text.parse::<u64>().ok().filter(|number| (least..=most).contains(number));
+        let bounds = [("least", &*least.to_string()), ("most", &*most.to_string())];
+        number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| lang::text("usage.number", &bounds))
+    })
 }
 
 fn duration() -> ValueParser {

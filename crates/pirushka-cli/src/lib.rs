@@ -67,7 +67,7 @@ fn parse(arguments: &[OsString]) -> Outcome<Option<Cli>> {
     let parsed = args::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
-        Err(error) => match usage::explain(&error) {
+        Err(error) => match usage::explain(&error, arguments) {
             Some(fault) => Err(fault),
             None => {
                 let _ = error.print();

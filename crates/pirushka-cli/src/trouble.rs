@@ -10,13 +10,47 @@ use crate::out::clean;
 #[must_use]
 pub fn fault(error: Error) -> Fault {
     let (exit, key) = kind(error.code);
-    let mut fault = Fault::new(exit, key, &[("detail", &clean(&error.message))]);
+    let detail = clean(&rule(&error.message).unwrap_or_else(|| error.message.clone()));
+    let mut fault = Fault::new(exit, key, &[("detail", &detail)]);
     if lang::current() == Lang::En
         && let Some(remedy) = error.remedy
     {
         fault.fix = clean(&remedy);
     }
     fault
+}
+
+/// The rules of the client that a person can break: how the library says so (`*` stands for the name or number in it),
+/// and our own text.
+const RULES: [(&str, &str); 13] = [
+    ("there is no such contact", "rule.no_such_contact"),
+    ("another contact is already called \"*\"", "rule.name_taken"),
+    ("\"*\" cannot be a name: 1 to 64 characters, no control characters", "rule.bad_name"),
+    ("this is your own address", "rule.own_address"),
+    ("this person is already a contact, called \"*\"", "rule.already_contact"),
+    ("\"*\" is blocked", "rule.blocked"),
+    ("\"*\" is not a request", "rule.not_a_request"),
+    ("\"*\" is a request; accept it first", "rule.not_accepted"),
+    ("no home peer is set", "rule.no_home"),
+    ("there is no such invite", "rule.no_such_invite"),
+    ("there is no code to confirm yet", "rule.no_code"),
+    (
+        "the six digits have been tried three times with this person; compare the QR code or the 60 digits",
+        "rule.code_exhausted",
+    ),
+    ("\"*\" cannot be the name of a profile: 1 to 32 of a-z, 0-9, - and _, not beginning with -", "rule.bad_profile"),
+];
+
+/// The broken rule in the language of the person, if the library's sentence is known.
+#[must_use]
+pub fn rule(sentence: &str) -> Option<String> {
+    RULES.iter().find_map(|(pattern, key)| {
+        let given = match pattern.split_once('*') {
+            None => (*pattern == sentence).then_some("")?,
+            Some((before, after)) => sentence.strip_prefix(before)?.strip_suffix(after)?,
+        };
+        Some(lang::text(key, &[("given", given)]))
+    })
 }
 
 fn kind(code: Code) -> (Exit, &'static str) {

@@ -1,5 +1,7 @@
 //! A command line that cannot be understood, explained like every other fault.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::fault::{Exit, Fault};
@@ -8,7 +10,7 @@ use crate::out::clean;
 
 /// What `error` says, or `None` if it is no error but a wish for help or the version.
 #[must_use]
-pub fn explain(error: &clap::Error) -> Option<Fault> {
+pub fn explain(error: &clap::Error, arguments: &[OsString]) -> Option<Fault> {
     let given = |kind| context(error, kind).unwrap_or_default();
     let why = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
@@ -37,7 +39,7 @@ pub fn explain(error: &clap::Error) -> Option<Fault> {
         .or_else(|| context(error, ContextKind::SuggestedValue));
     let fix = match suggestion {
         Some(suggestion) => lang::text("usage.did_you_mean", &[("suggestion", &suggestion)]),
-        None => format!("{} --help", path(error)),
+        None => format!("{} --help", path(arguments)),
     };
     Some(Fault { code: "usage", exit: Exit::Usage, what: lang::text("usage.what", &[]), why, fix })
 }
@@ -55,15 +57,18 @@ fn value(error: &clap::Error, given: &impl Fn(ContextKind) -> String) -> String 
     )
 }
 
-/// `pirushka contact add`, as far as clap had understood it.
-fn path(error: &clap::Error) -> String {
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
-    };
-    let words = usage.split_whitespace().skip_while(|word| *word != "pirushka");
-    let words: Vec<_> = words.take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
-    if words.is_empty() { "pirushka".into() } else { words.join(" ") }
+/// `pirushka contact add`: the commands among the arguments.
+fn path(arguments: &[OsString]) -> String {
+    let tree = crate::args::command();
+    let mut command = &tree;
+    let mut path = String::from("pirushka");
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(sub) = command.get_subcommands().find(|sub| sub.get_name() == word) {
+            command = sub;
+            path = format!("{path} {word}");
+        }
+    }
+    path
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {

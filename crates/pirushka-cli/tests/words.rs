@@ -23,6 +23,7 @@ fn typed(home: &Path, arguments: &[&str]) -> String {
     if let Some(code @ 1..) = output.status.code() {
         let _ = writeln!(shown, "[exit {code}]");
     }
+    let shown: String = shown.chars().map(|c| if c == '\n' || !c.is_control() { c } else { '␛' }).collect();
     shown.replace(&*home.display().to_string(), "HOME")
 }
 

@@ -134,6 +134,28 @@ fn a_damaged_store_is_named_and_left_as_it_is() {
 }
 
 #[test]
+fn every_rule_of_the_client_is_said_in_the_persons_language() {
+    use pirushka_client_core::Misuse;
+    let name = || "bob".to_owned();
+    for misuse in [
+        Misuse::NoSuchContact,
+        Misuse::NameTaken(name()),
+        Misuse::BadName(name()),
+        Misuse::OwnAddress,
+        Misuse::AlreadyContact(name()),
+        Misuse::Blocked(name()),
+        Misuse::NotARequest(name()),
+        Misuse::NotAccepted(name()),
+        Misuse::NoHome,
+        Misuse::NoSuchInvite,
+        Misuse::NoCode,
+        Misuse::CodeExhausted,
+    ] {
+        assert!(pirushka_cli::trouble::rule(&misuse.to_string()).is_some(), "{misuse}");
+    }
+}
+
+#[test]
 fn peer_check_names_the_cause() {
     let stage = Stage::new();
     let peer = stage.peer("peer");
@@ -144,8 +166,9 @@ fn peer_check_names_the_cause() {
         (ended.code, ended.error())
     };
     assert_eq!(check(&format!("no-such-host.invalid?k={key}")), (5, "dns".into()));
-    let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    assert_eq!(check(&format!("{}?k={key}", unused.local_addr().unwrap())), (5, "no_answer".into()));
+    // Taken and given back, so that nothing listens there.
+    let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(check(&format!("{unused}?k={key}")), (5, "no_answer".into()));
     // A peer is silent to whoever does not know its key, so a wrong key looks like no answer or like a wrong key.
     let other = stage.peer("other");
     let (_, other_key) = other.address.split_once("?k=").unwrap();

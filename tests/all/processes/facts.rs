@@ -33,13 +33,15 @@ fn fact_01_it_is_the_same_when_both_use_one_peer() {
 #[test]
 fn fact_02_to_be_served_is_to_listen_at_that_peer() {
     let stage = Stage::new();
-    let (one, two, alice, bob) = stage.two_friends();
-    assert_eq!((one.count("/clients/online"), two.count("/clients/online")), (1, 1));
-    bob.plain(&["engine", "stop"]);
-    until("bob's absence", || two.count("/clients/online") == 0);
+    let (one, two) = (stage.peer("peer1"), stage.peer("peer2"));
+    let alice = stage.person("alice", &one);
+    alice.ok(&["status"]);
+    until("alice at peer 1", || one.count("/clients/online") == 1);
+    assert_eq!(two.count("/clients/online"), 0);
+    let bob = stage.person("bob", &two);
     bob.ok(&["status"]);
-    until("bob's return", || two.count("/clients/online") == 1);
-    drop(alice);
+    until("bob at peer 2", || two.count("/clients/online") == 1);
+    assert_eq!((one.count("/clients/users"), two.count("/clients/users")), (1, 1));
 }
 
 #[test]

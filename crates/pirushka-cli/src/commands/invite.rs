@@ -37,7 +37,7 @@ async fn new(context: &Context, label: &str, uses: u16, expires: Duration, ask: 
     }
     let address = invite.address.as_deref().ok_or_else(super::id::no_peer)?;
     if qr {
-        out.say(super::id::drawn(&format!("pirushka://{address}"))?);
+        out.say(super::id::drawn(address)?);
     }
     out.say(address);
     let until = when::moment(invite.expiry_s.saturating_mul(1000));

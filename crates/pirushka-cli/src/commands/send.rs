@@ -62,7 +62,11 @@ async fn follow(
 ) -> Outcome<(MessageView, Vec<Reached>)> {
     let start = Instant::now();
     let mut sent = engine.send(to, message, WaitFor::Queued, Duration::ZERO).await.map_err(fault)?.message;
-    let mut reached = vec![at(start, &sent.state)];
+    // It is on the disk, whatever has become of it since.
+    let mut reached = vec![at(start, &StateView::Queued)];
+    if sent.state != StateView::Queued {
+        reached.push(at(start, &sent.state));
+    }
     for step in [WaitFor::Held, WaitFor::Delivered, WaitFor::Read].into_iter().filter(|&step| step <= goal) {
         if sent.state.reached(step) {
             continue;

@@ -179,6 +179,7 @@ pub async fn returned(stage: &mut Stage, step: &mut Step) -> Outcome {
         step.line("bob", format!("« {message}"));
     }
     step.measured(start.elapsed());
+    stage.bob.has_read_all().await?;
     listening.end().await;
     step.field("received", expected);
     Ok(())
@@ -192,6 +193,7 @@ pub async fn dead_peer(stage: &mut Stage, step: &mut Step) -> Outcome {
     let out = text("demo.text.out", &[]);
     let sent = stage.alice.run(&["send", "bob", &out, "--wait", "held", "--timeout", "10s"]).await?;
     let shown = listening.stream.next().await?;
+    stage.bob.has_read_all().await?;
     listening.end().await;
     must(text_of(&shown) == out, "what Alice writes arrives")?;
     step.line("alice", format!("» {out}   {}", states(&sent)));
@@ -215,6 +217,7 @@ pub async fn one_peer(stage: &mut Stage, step: &mut Step) -> Outcome {
     let shown = listening.stream.next().await?;
     must(text_of(&shown) == text("demo.text.waits", &[]), "the waiting message arrives")?;
     step.line("alice", format!("« {}   {}", text_of(&shown), when::span(super::show::micros(start.elapsed()))));
+    stage.alice.has_read_all().await?;
     listening.end().await;
     write(&stage.alice, &stage.bob, &text("demo.text.last", &[]), step).await?;
     step.measured(start.elapsed());

@@ -247,6 +247,20 @@ impl Person {
         Ok(())
     }
 
+    /// Waits until nothing is unread: what a follower has printed, it has also marked as read.
+    ///
+    /// # Errors
+    /// It stays unread.
+    pub async fn has_read_all(&self) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self.run(&["status"]).await?["unread"] == 0 {
+                return Ok(());
+            }
+        }
+        Err(failed(self.name, &["status"], "messages stay unread"))
+    }
+
     /// The engine's process, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
