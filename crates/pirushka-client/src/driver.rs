@@ -43,7 +43,7 @@ const NETWORK_CHECK: Duration = Duration::from_secs(5);
 const SLEPT_MS: u64 = 5_000;
 
 /// Pauses between attempts to write to a store that refuses; doubles.
-const STORE_RETRY: Duration = Duration::from_secs(1);
+const STORE_RETRY: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(1) };
 const STORE_RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// What the driver tells all faces.
@@ -543,5 +543,101 @@ impl Network {
         self.check_at = Instant::now() + NETWORK_CHECK;
         let sources = source_addresses();
         std::mem::replace(&mut self.sources, sources) != sources || slept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::SeqCst;
+
+    use super::*;
+    use crate::{InitOptions, Profile, Protection};
+
+    struct Bench {
+        _home: tempfile::TempDir,
+        profile: Profile,
+    }
+
+    async fn bench() -> Bench {
+        let home = tempfile::tempdir().unwrap();
+        let profile = Profile::at(home.path(), None).unwrap();
+        let peer = format!("127.0.0.1:9?k={}", PeerId([1; 32]));
+        let options = InitOptions { name: "alice".into(), home: Some(peer), protection: Protection::KeyFile };
+        crate::init(&profile, options).await.unwrap();
+        Bench { _home: home, profile }
+    }
+
+    impl Bench {
+        fn store(&self) -> Store {
+            let key = crate::key::KeyHeader::read(&self.profile).unwrap().unlock(&self.profile, None).unwrap();
+            Store::open(&self.profile.store_path(), &key).unwrap()
+        }
+    }
+
+    async fn invite(driver: &Driver, label: &'static str) -> Result<u32> {
+        driver.call(move |client, now| Ok(client.new_invite(now, label, 1, 3600, false)?)).await
+    }
+
+    async fn labels(driver: &Driver) -> Vec<String> {
+        driver.call(|client, _| Ok(client.invites().into_iter().map(|i| i.label).collect())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_the_disk_refused_is_answered_with_the_cause_and_forgotten() {
+        let bench = bench().await;
+        let store = bench.store();
+        let refuse = store.refuse.clone();
+        let (driver, thread) = Driver::start(store, ProfileLock::take(&bench.profile).unwrap()).unwrap();
+        let mut told = driver.listen().unwrap();
+        invite(&driver, "before").await.unwrap();
+        refuse.store(true, SeqCst);
+        assert_eq!(invite(&driver, "refused").await.unwrap_err().code, Code::DiskFull);
+        assert_eq!(invite(&driver, "at once again").await.unwrap_err().code, Code::DiskFull);
+        refuse.store(false, SeqCst);
+        let warned = async {
+            loop {
+                if let Told::Event(event) = told.recv().await.unwrap()
+                    && let EventView::Warning { warning: WarningView::StoreTrouble, .. } = &*event
+                {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), warned).await.unwrap();
+        let again = async {
+            while invite(&driver, "after").await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), again).await.unwrap();
+        assert_eq!(labels(&driver).await, ["before", "after"]);
+        driver.quit().await;
+        thread.join().unwrap();
+        let (driver, thread) = Driver::start(bench.store(), ProfileLock::take(&bench.profile).unwrap()).unwrap();
+        assert_eq!(labels(&driver).await, ["before", "after"]);
+        driver.quit().await;
+        thread.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn commands_that_come_together_share_a_transaction() {
+        let bench = bench().await;
+        let (driver, thread) = Driver::start(bench.store(), ProfileLock::take(&bench.profile).unwrap()).unwrap();
+        let calls: Vec<_> = (0..50)
+            .map(|_| {
+                let driver = driver.clone();
+                tokio::spawn(async move { invite(&driver, "x").await.unwrap() })
+            })
+            .collect();
+        let mut ids = Vec::new();
+        for call in calls {
+            ids.push(call.await.unwrap());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((ids.len(), labels(&driver).await.len()), (50, 50));
+        driver.quit().await;
+        thread.join().unwrap();
+        assert_eq!(driver.call(|_, _| Ok(())).await.unwrap_err().code, Code::Engine);
     }
 }

@@ -169,8 +169,9 @@ async fn a_passphrase_reaches_the_engine_and_a_wrong_one_is_named() {
     let engine = start(passphrase("correct horse")).await.unwrap();
     let status = engine.status().await.unwrap();
     assert_eq!(status.engine.protection, "passphrase");
-    let line = std::fs::read(format!("/proc/{}/cmdline", status.engine.pid)).unwrap();
-    let environment = std::fs::read(format!("/proc/{}/environ", status.engine.pid)).unwrap();
+    // What cannot be read (the engine is not dumpable) tells nothing either.
+    let line = std::fs::read(format!("/proc/{}/cmdline", status.engine.pid)).unwrap_or_default();
+    let environment = std::fs::read(format!("/proc/{}/environ", status.engine.pid)).unwrap_or_default();
     for place in [line, environment] {
         assert!(!place.windows(7).any(|w| w == b"correct"));
     }

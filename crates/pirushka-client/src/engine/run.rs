@@ -52,6 +52,7 @@ pub async fn run(profile: &Profile, passphrase: Option<AskPassphrase>) -> Result
 pub async fn run_in_background(profile: &Profile) -> Result<()> {
     // In a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it.
     let _ = rustix::process::setsid();
+    no_core_dumps();
     let passphrase = handed_over();
     let opened = match idle() {
         Ok(idle) => Engine::open(profile, passphrase, true).await.map(|engine| (engine, idle)),
@@ -68,6 +69,14 @@ pub async fn run_in_background(profile: &Profile) -> Result<()> {
             Err(error)
         }
     }
+}
+
+/// Keys and texts of an engine stand in its memory: nothing of it is written out when it crashes.
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 fn idle() -> Result<Duration> {

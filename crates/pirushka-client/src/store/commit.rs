@@ -33,6 +33,10 @@ impl Store {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
+        #[cfg(test)]
+        if self.refuse.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(Error::new(crate::Code::DiskFull, "no room, says the test"));
+        }
         let failed = |e| named(&self.path, &e);
         let mut cursor = self.cursor;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

@@ -35,6 +35,9 @@ pub struct Store {
     key: StoreKey,
     /// The number of the newest change of a conversation.
     cursor: u64,
+    /// Makes every commit fail, as a full disk would.
+    #[cfg(test)]
+    pub(crate) refuse: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// A message that a commit inserted or changed.
@@ -60,7 +63,14 @@ impl Store {
         crate::profile::private_file().write(true).create_new(true).open(path).map_err(failed)?;
         let connection = open::writable(path, key)?;
         schema::create(&connection).map_err(|e| named(path, &e))?;
-        Ok(Self { connection, path: path.to_owned(), key: key.clone(), cursor: 0 })
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            key: key.clone(),
+            cursor: 0,
+            #[cfg(test)]
+            refuse: Default::default(),
+        })
     }
 
     /// Opens a store, and brings an older one up to this version in one transaction.
@@ -76,7 +86,14 @@ impl Store {
         let mut connection = open::writable(path, key)?;
         schema::bring_up_to_date(&mut connection, path)?;
         let cursor = reader::newest_cursor(&connection).map_err(|e| named(path, &e))?;
-        Ok(Self { connection, path: path.to_owned(), key: key.clone(), cursor })
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            key: key.clone(),
+            cursor,
+            #[cfg(test)]
+            refuse: Default::default(),
+        })
     }
 
     /// A second connection that only reads; it sees every commit that has returned.
