@@ -190,14 +190,16 @@ impl Client {
                 }
             }
         }
-        let mut under_way = contact.outbox.values().filter(|item| item.row.sealed.is_some()).count();
-        let waiting: Vec<u64> =
-            contact.outbox.values().filter(|item| item.row.sealed.is_none()).map(|item| item.row.id).collect();
-        for item in waiting {
-            if under_way >= self.config.window || !self.seal_item(now, id, item, &grant) {
+        // Only texts count: the hello must always get through, since without my queue the contact cannot confirm a thing.
+        let is_text = |item: &Item| item.row.message.is_some();
+        let mut under_way = contact.outbox.values().filter(|item| item.row.sealed.is_some() && is_text(item)).count();
+        let waiting = contact.outbox.values().filter(|item| item.row.sealed.is_none());
+        let waiting: Vec<_> = waiting.map(|item| (item.row.id, is_text(item))).collect();
+        for (item, is_text) in waiting {
+            if (is_text && under_way >= self.config.window) || !self.seal_item(now, id, item, &grant) {
                 break;
             }
-            under_way += 1;
+            under_way += usize::from(is_text);
         }
     }
 

@@ -239,7 +239,12 @@ impl Person {
                 let text = state.map(|c| format!("{} {:?} verified {}", c.name, c.state, c.verified));
                 around.trace.event(around.net_us, &self.name, format_args!("has contact {text:?}"));
             }
-            other => around.trace.event(around.net_us, &self.name, format_args!("{other:?}")),
+            Event::Home { state, .. } => {
+                around.trace.event(around.net_us, &self.name, format_args!("finds its home peer {state:?}"));
+            }
+            Event::CodeReady(contact) => {
+                around.trace.event(around.net_us, &self.name, format_args!("can compare digits with {}", contact.0));
+            }
         }
     }
 

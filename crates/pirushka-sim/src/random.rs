@@ -144,8 +144,11 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
     for (user, name) in plan.users.iter().zip(["alice", "bob", "carol", "dave"]) {
         let (mut place, seeds) = world.add_place(|ip| user.nat(ip));
         place.clock.skew_ms = user.skew_ms;
-        Person::add_at(&mut world, name, user.home, client_knobs(&mut rand), place, seeds);
+        let knobs = client_knobs(&mut rand);
+        world.tell(name, format_args!("{knobs:?}"));
+        Person::add_at(&mut world, name, user.home, knobs, place, seeds);
     }
+    world.tell("--", format_args!("{:?}", plan.weather));
     world.run_for(SECOND);
     let in_calm = rand.percent(60);
     if !in_calm {
@@ -197,6 +200,9 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
     }
     situations.peers(&world);
     situations.persons(&world);
+    if print && !world.violations.is_empty() {
+        println!("{}", world.report());
+    }
     Outcome {
         seed,
         hash: world.trace.hash(),
@@ -232,7 +238,11 @@ fn real_step(
             Err(_) => situations.count("a text cannot be written now"),
         },
         Step::CrashUser(user, point) => {
-            world.users[user].crash(point);
+            if point == CrashPoint::Idle {
+                world.kill(user);
+            } else {
+                world.users[user].crash(point);
+            }
             situations.count(match point {
                 CrashPoint::Idle => "a client dies",
                 CrashPoint::BeforeCommit => "a client dies before a commit",

@@ -138,6 +138,8 @@ impl World<Person> {
     pub fn wake(&mut self, user: usize) {
         let now = self.now_of(user);
         self.users[user].restart(now);
+        let name = crate::world::User::name(&self.users[user]).to_owned();
+        self.tell(&name, format_args!("starts again from its disk"));
         self.settle_user(user);
     }
 

@@ -73,3 +73,19 @@ fn a_welcome_of_day_13_is_fetched_on_day_20() {
     let ids = town.alice_says(2);
     town.ends_with(&ids, 90 * MINUTE);
 }
+
+#[test]
+fn people_meet_and_talk_with_one_text_under_way_at_a_time() {
+    let mut world = pirushka_sim::World::new(45, super::trace());
+    world.add_peer(PeerConfig::default());
+    let config = pirushka_sim::ClientConfig { window: 1, ..Default::default() };
+    let alice = pirushka_sim::Person::add_with(&mut world, "alice", PEER_1, config);
+    let bob = pirushka_sim::Person::add_with(&mut world, "bob", PEER_1, config);
+    world.run_for(5 * SECOND);
+    world.meet(alice, bob);
+    let mut town = Town { world, alice, bob };
+    let back = town.bob_says(5);
+    let ids = town.alice_says(5);
+    town.ends_with(&ids, SOON);
+    assert!(town.world.wait_delivered(town.bob, &back, SOON));
+}
