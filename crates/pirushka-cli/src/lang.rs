@@ -182,7 +182,8 @@ mod tests {
                 // Of `demo.step.{name}` what stands before the brace: the family.
                 let quoted = source.split('"').filter_map(|text| text.split('{').next());
                 words.extend(quoted.map(str::to_owned).filter(|word| {
-                    word.contains('.') && word.chars().all(|c| c.is_ascii_lowercase() || "._-".contains(c))
+                    word.contains('.')
+                        && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
                 }));
             }
         }

@@ -15,6 +15,12 @@ pub fn moment(unix_ms: u64) -> String {
     then.strftime(pattern).to_string()
 }
 
+/// Unix seconds.
+#[must_use]
+pub fn now_s() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap_or(0)
+}
+
 /// `0.42 ms`, `31 ms`, `2.3 s`: as exact as is worth reading.
 #[must_use]
 pub fn span(microseconds: u64) -> String {

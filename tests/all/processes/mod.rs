@@ -5,6 +5,7 @@ mod demo;
 mod engine;
 mod facts;
 mod memory;
+mod output;
 mod people;
 mod readme;
 mod stage;

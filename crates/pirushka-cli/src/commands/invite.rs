@@ -47,7 +47,9 @@ async fn new(context: &Context, label: &str, uses: u16, expires: Duration, ask: 
 }
 
 async fn list(context: &Context) -> Outcome {
-    let invites = context.engine().await?.invites().await.map_err(fault)?;
+    let mut invites = context.engine().await?.invites().await.map_err(fault)?;
+    let now_s = when::now_s();
+    invites.retain(|invite| invite.uses_left > 0 && invite.expiry_s > now_s);
     let out = context.out;
     if out.json {
         invites.iter().for_each(|invite| out.record("invite", invite));

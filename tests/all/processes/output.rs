@@ -1,0 +1,74 @@
+//! What every command prints, for people and for programs: snapshots of one short story, with whatever differs each
+//! time replaced.
+
+use std::fmt::Write as _;
+
+use super::stage::{Person, Stage};
+
+/// What differs each time, and what stands for it.
+const FILTERS: [(&str, &str); 12] = [
+    ("[0-9a-f]{64}", "[fingerprint]"),
+    ("k=[a-z2-7]{52}", "k=[key]"),
+    ("t=[a-z2-7]{26}", "t=[token]"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+    (r"(\d{5} ?){6}\n(\d{5} ?){6}", "[sixty digits]"),
+    (r#""digits":"[0-9 ]+""#, r#""digits":"[digits]""#),
+    (r"\d{3} \d{3}", "[digits]"),
+    (r"\d+(\.\d+)? (ms|s)\b", "[time]"),
+    (r#""([a-z]+_(us|ms|s)|pid|cursor|faces)":\d+"#, r#""$1":0"#),
+    (r#""content":"[0-9a-f]{32}""#, r#""content":"[id]""#),
+    (r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", "[when]"),
+    (r#"process \d+|-----BEGIN[^"]*-----\\n"#, "[…]"),
+];
+
+/// One line typed and what it printed on stdout.
+fn typed(shown: &mut String, person: &Person, arguments: &[&str]) {
+    let ended = person.plain(arguments);
+    assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
+    let _ = writeln!(shown, "{}$ pirushka {}\n{}", person.name, arguments.join(" "), ended.stdout);
+}
+
+/// Everything that can be typed when two people know each other.
+fn story(how: &[&str]) -> String {
+    let stage = Stage::new();
+    let (_one, two, alice, bob) = stage.two_friends();
+    let mut shown = String::new();
+    let mut say = |person: &Person, arguments: &[&str]| typed(&mut shown, person, &[arguments, how].concat());
+    say(&alice, &["send", "bob", "hello", "--wait", "delivered"]);
+    say(&bob, &["recv"]);
+    say(&bob, &["send", "alice", "two\nlines", "--wait", "delivered"]);
+    say(&alice, &["chat", "list"]);
+    say(&alice, &["recv"]);
+    say(&alice, &["chat", "history", "bob"]);
+    say(&alice, &["id", "show"]);
+    say(&bob, &["invite", "new", "--label", "for carol", "--ask"]);
+    say(&bob, &["invite", "list"]);
+    say(&bob, &["invite", "revoke", "2"]);
+    say(&alice, &["contact", "list"]);
+    say(&alice, &["contact", "verify", "bob"]);
+    say(&alice, &["contact", "verify", "bob", "--digits"]);
+    say(&alice, &["contact", "verify", "bob", "--matches"]);
+    say(&alice, &["contact", "rename", "bob", "robert"]);
+    say(&alice, &["contact", "block", "robert", "--yes"]);
+    say(&alice, &["contact", "unblock", "robert"]);
+    say(&alice, &["contact", "remove", "robert", "--yes"]);
+    say(&alice, &["contact", "list"]);
+    say(&bob, &["peer", "check", &two.address]);
+    say(&bob, &["engine", "stop"]);
+    shown
+}
+
+#[test]
+fn what_people_read() {
+    insta::with_settings!({ filters => FILTERS }, { insta::assert_snapshot!(story(&[])) });
+}
+
+#[test]
+fn what_people_read_in_russian() {
+    insta::with_settings!({ filters => FILTERS }, { insta::assert_snapshot!(story(&["--lang", "ru"])) });
+}
+
+#[test]
+fn what_programs_read() {
+    insta::with_settings!({ filters => FILTERS }, { insta::assert_snapshot!(story(&["--json"])) });
+}
