@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use pirushka_wire::{PeerAddress, PeerId};
 
@@ -60,7 +61,7 @@ impl Dns {
         let lookup = tokio::time::timeout(PATIENCE, resolver.lookup(name, RecordType::TXT))
             .await
             .map_err(|_| format!("the name servers did not answer within {} s", PATIENCE.as_secs()))?
-            .map_err(|e| e.to_string())?;
+            .map_err(|e| cause(&e))?;
         let texts = lookup.answers().iter().filter_map(|record| match &record.data {
             RData::TXT(txt) => Some(txt.txt_data.concat()),
             _ => None,
@@ -98,8 +99,18 @@ fn absolute(name: &str) -> String {
     if name.contains('.') && !name.ends_with('.') { format!("{name}.") } else { name.to_owned() }
 }
 
+fn cause(error: &NetError) -> String {
+    if error.is_nx_domain() {
+        "the name does not exist".into()
+    } else if error.is_no_records_found() {
+        "the name servers know no such record".into()
+    } else {
+        error.to_string()
+    }
+}
+
 async fn ips(resolver: &TokioResolver, host: &str) -> Result<Vec<IpAddr>, String> {
-    let found = resolver.lookup_ip(absolute(host)).await.map_err(|e| e.to_string())?;
+    let found = resolver.lookup_ip(absolute(host)).await.map_err(|e| cause(&e))?;
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = found.iter().partition(IpAddr::is_ipv4);
     // Taken in turns: where one family does not work, the other comes soon.
     let mut turns = Vec::with_capacity(v4.len() + v6.len());

@@ -399,8 +399,6 @@ impl Shell {
                 }
             }
             Event::Warning(warning) => self.warn(&warning),
-            #[allow(unreachable_patterns)]
-            _ => {}
         }
         Ok(())
     }

@@ -144,8 +144,6 @@ impl From<Misuse> for Error {
             Misuse::NoSuchInvite => (Code::NoSuchInvite, Some("see `pirushka invite list`")),
             Misuse::NoCode => (Code::Refused, Some("wait until both sides have been online, then try again")),
             Misuse::CodeExhausted => (Code::Security, Some("`pirushka contact verify NAME --digits`")),
-            #[allow(unreachable_patterns)]
-            _ => (Code::BadInput, None),
         };
         Self { code, message: misuse.to_string(), remedy: remedy.map(str::to_owned) }
     }

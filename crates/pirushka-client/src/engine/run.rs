@@ -21,6 +21,9 @@ use crate::profile::{Profile, private_dir};
 /// `PIRUSHKA_ENGINE_IDLE` (seconds) says otherwise.
 pub const IDLE: Duration = Duration::from_secs(600);
 
+/// How long faces may take to hear that the engine stops.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// What a parent writes to the stdin of an engine that it starts: never in arguments or environment, which others see.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Handover {
@@ -137,6 +140,8 @@ impl Engine {
         let _ = std::fs::remove_file(&socket);
         drop(listener);
         core.stop.send_replace(true);
+        let mut faces = core.faces.subscribe();
+        let _ = tokio::time::timeout(FAREWELL, faces.wait_for(|faces| *faces == 0)).await;
         core.driver.quit().await;
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         Ok(())

@@ -45,6 +45,8 @@ pub(crate) async fn serve(core: Arc<Core>, stream: impl AsyncRead + AsyncWrite) 
         return;
     };
     let ended = tokio::select! {
+        // First, so that a follower is still told that the engine stops.
+        biased;
         ended = converse(&core, &mut reader, &mut writer) => ended,
         // A request that is being answered is broken off: its effect is on the disk or it has none.
         () = core.stopping() => Ok(()),

@@ -35,6 +35,7 @@ pub(crate) async fn join(profile: &Profile) -> Result<Option<Connection>> {
             return Err(Error::io(Code::Engine, format_args!("the engine's socket {path}"), &e));
         }
     };
+    must_be_mine(&stream, profile)?;
     let mut connection = Connection::new(stream);
     match timeout(TURNOVER_PATIENCE, connection.greeting()).await {
         Ok(Ok(Some(greeting))) if is_ours(&greeting) => Ok(Some(connection)),
@@ -48,6 +49,17 @@ pub(crate) async fn join(profile: &Profile) -> Result<Option<Connection>> {
         Err(_) => Err(Error::new(Code::Engine, "the engine does not answer")
             .with_remedy("`pirushka engine stop`; if that does not help, end its process")),
     }
+}
+
+/// Where the socket stands in a directory for everybody, another user might have been there first.
+fn must_be_mine(stream: &UnixStream, profile: &Profile) -> Result<()> {
+    let me = rustix::process::getuid().as_raw();
+    if stream.peer_cred().is_ok_and(|cred| cred.uid() == me) {
+        return Ok(());
+    }
+    let path = profile.socket_path().display();
+    Err(Error::new(Code::Security, format!("another user listens at the engine's socket {path}"))
+        .with_remedy("set XDG_RUNTIME_DIR or PIRUSHKA_HOME to a directory that only you may write to"))
 }
 
 fn is_ours(greeting: &Greeting) -> bool {
