@@ -209,13 +209,17 @@ impl Client {
         *self.refused.entry(reason).or_default() += 1;
     }
 
-    /// Looks at every contact that something happened to.
+    /// Looks at every contact that something happened to, and puts what changed about any of them in the write set: no
+    /// row of a conversation may reach the disk without the state of the contact that goes with it.
     pub(crate) fn turn(&mut self, now: Now) {
-        if !self.started {
-            return;
+        if self.started {
+            while let Some(contact) = self.dirty.pop_first() {
+                self.drive_contact(now, contact);
+            }
         }
-        while let Some(contact) = self.dirty.pop_first() {
-            self.drive_contact(now, contact);
+        for contact in self.contacts.values_mut().filter(|contact| contact.changed) {
+            contact.save_sessions(&mut self.writes);
+            contact.save(&mut self.writes);
         }
     }
 

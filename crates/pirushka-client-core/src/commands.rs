@@ -125,7 +125,6 @@ impl Client {
         self.greet(now, id, ItemKind::Intro);
         self.ask_peer_key(id);
         self.events.push_back(Event::Contact(id));
-        self.save_contact(id);
         self.turn(now);
         Ok(id)
     }
@@ -164,7 +163,6 @@ impl Client {
         contact.row.name = name;
         contact.changed = true;
         self.events.push_back(Event::Contact(id));
-        self.save_contact(id);
         self.turn(now);
         Ok(())
     }
@@ -182,7 +180,6 @@ impl Client {
         self.close_queue(now, id);
         self.fail_outbox(id);
         self.events.push_back(Event::Contact(id));
-        self.save_contact(id);
         self.dirty.insert(id);
         self.turn(now);
         Ok(())
@@ -264,7 +261,6 @@ impl Client {
             seen: true,
         };
         self.writes.put_row(Table::Message, message.0.to_be_bytes(), &row);
-        self.save_contact(id);
         self.turn(now);
         Ok(message)
     }
@@ -288,7 +284,6 @@ impl Client {
         if self.contacts.get(&id).is_some_and(|c| c.row.state == ContactState::Active) {
             self.owe_receipt(now, id);
         }
-        self.save_contact(id);
         self.turn(now);
         Ok(())
     }
