@@ -5,6 +5,7 @@ mod demo;
 mod engine;
 mod facts;
 mod memory;
+mod natlab;
 mod output;
 mod people;
 mod readme;

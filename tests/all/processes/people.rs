@@ -26,12 +26,12 @@ fn an_invite_is_used_once_and_a_revoked_one_lets_nobody_in() {
     let address = invite["address"].as_str().unwrap();
     assert_eq!(alice.ok(&["contact", "add", address])["state"], "active");
     assert!(bob.json(&["invite", "list"]).objects().is_empty(), "it is used up");
-    let refused = carol.json(&["contact", "add", address]);
+    let refused = carol.json(&["contact", "add", address, "--name", "bob"]);
     assert_eq!((refused.code, refused.error().as_str()), (6, "not_added"));
     let second = bob.ok(&["invite", "new"]);
     bob.ok(&["invite", "revoke", &second["id"].to_string()]);
     carol.ok(&["contact", "remove", "bob", "--yes"]);
-    let refused = carol.json(&["contact", "add", second["address"].as_str().unwrap()]);
+    let refused = carol.json(&["contact", "add", second["address"].as_str().unwrap(), "--name", "bob"]);
     assert_eq!((refused.code, refused.error().as_str()), (6, "not_added"));
 }
 

@@ -13,6 +13,17 @@ use tempfile::TempDir;
 /// The longest that anything on one computer may take, also on a busy one.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The computer that a process runs on.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// The host of the laboratory (`natlab.rs`); `None` is this computer.
+    pub host: Option<&'static str>,
+    pub ip: &'static str,
+}
+
+/// This computer, and nobody else's.
+pub const HERE: Place = Place { host: None, ip: "127.0.0.1" };
+
 /// A folder for a test.
 pub struct Stage {
     folder: TempDir,
@@ -30,22 +41,37 @@ impl Stage {
     /// A running peer.
     pub fn peer(&self, name: &str) -> Peer {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut peer =
-            Peer { data: self.path().join(name), port, address: String::new(), child: None, home: self.path().into() };
+        self.peer_at(name, HERE, port)
+    }
+
+    /// A running peer at a place of its own.
+    pub fn peer_at(&self, name: &str, place: Place, port: u16) -> Peer {
+        let (data, home) = (self.path().join(name), self.path().into());
+        let mut peer = Peer { data, port, address: String::new(), child: None, home, place };
         peer.start();
         peer
     }
 
     /// Somebody without a profile.
     pub fn nobody(&self, name: &str) -> Person {
+        self.nobody_at(name, HERE)
+    }
+
+    /// The same at another place.
+    pub fn nobody_at(&self, name: &str, place: Place) -> Person {
         let home = self.path().join(name);
         std::fs::create_dir_all(&home).unwrap();
-        Person { name: name.to_owned(), home }
+        Person { name: name.to_owned(), home, place }
     }
 
     /// Somebody with a profile, served by `peer`.
     pub fn person(&self, name: &str, peer: &Peer) -> Person {
-        let person = self.nobody(name);
+        self.person_at(name, HERE, peer)
+    }
+
+    /// The same at another place.
+    pub fn person_at(&self, name: &str, place: Place, peer: &Peer) -> Person {
+        let person = self.nobody_at(name, place);
         person.ok(&["init", "--name", name, "--peer", &peer.address, "--key-file"]);
         person
     }
@@ -68,8 +94,12 @@ pub fn befriend(guest: &Person, host: &Person) {
     host.ok(&["contact", "verify", &guest.name]);
 }
 
-fn program(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pirushka-under-test"));
+fn program(home: &Path, place: Place) -> Command {
+    let program = env!("CARGO_BIN_EXE_pirushka-under-test");
+    let mut command = Command::new(if place.host.is_some() { "ip" } else { program });
+    if let Some(host) = place.host {
+        command.args(["netns", "exec", host, program]);
+    }
     command.env_clear().env("HOME", home).env("PIRUSHKA_HOME", home).env("LANG", "C");
     command.envs(["PATH", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -81,6 +111,7 @@ pub struct Peer {
     pub address: String,
     pub data: PathBuf,
     home: PathBuf,
+    place: Place,
     port: u16,
     child: Option<Child>,
 }
@@ -88,10 +119,10 @@ pub struct Peer {
 impl Peer {
     /// Starts it, or starts it again with the same port and key.
     pub fn start(&mut self) {
-        let listen = format!("127.0.0.1:{}", self.port);
+        let listen = format!("{}:{}", self.place.ip, self.port);
         std::fs::create_dir_all(&self.data).unwrap();
         let log = std::fs::File::create(self.data.with_extension("log")).unwrap();
-        let mut child = program(&self.home)
+        let mut child = program(&self.home, self.place)
             .args(["__peer", "run", "--json", "--listen", &listen, "--data-dir"])
             .arg(&self.data)
             .stderr(log)
@@ -117,7 +148,7 @@ impl Peer {
 
     /// What `pirushkad status` prints.
     pub fn status(&self) -> Value {
-        let mut command = program(&self.home);
+        let mut command = program(&self.home, self.place);
         command.args(["__peer", "status", "--json", "--data-dir"]).arg(&self.data);
         let output = command.output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
@@ -140,6 +171,7 @@ impl Drop for Peer {
 pub struct Person {
     pub name: String,
     pub home: PathBuf,
+    place: Place,
 }
 
 /// How a command ended.
@@ -179,7 +211,7 @@ impl Ended {
 impl Person {
     /// The command, not started yet; no `--json`.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = program(&self.home);
+        let mut command = program(&self.home, self.place);
         command.args(arguments);
         command
     }

@@ -39,7 +39,8 @@ async fn list(context: &Context) -> Outcome {
 
 fn row(chat: &ChatView) -> Vec<String> {
     let last = chat.last.as_ref();
-    let shown: String = last.map(recv::body).unwrap_or_default().replace('\n', " ").chars().take(60).collect();
+    let text = last.map(recv::body).unwrap_or_default();
+    let shown: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
     vec![
         clean(&chat.name),
         chat.unread.to_string(),

@@ -1,9 +1,9 @@
 //! `contact`: the people one writes to. Comparing the code has its own file.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use owo_colors::OwoColorize as _;
-use pirushka_client::{CodeView, ContactStateView, ContactUntil, ContactView, Handle};
+use pirushka_client::{CodeView, ContactStateView, ContactUntil, ContactView, Handle, TroubleView};
 use pirushka_wire::Address;
 
 use crate::args::Contact;
@@ -16,6 +16,8 @@ use crate::trouble::{self, fault};
 
 /// How long `contact add` waits for the other side by itself.
 const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// How often it looks whether waiting still makes sense.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// `contact add|list|show|...`
 ///
@@ -60,11 +62,20 @@ async fn add(context: &Context, address: &Address, name: Option<&str>, wait: boo
 /// The contact when the other side has answered and the code is there, or as far as it is when the wait is over.
 async fn introduced(engine: &Handle, added: &ContactView) -> Outcome<ContactView> {
     let who = &added.fingerprint;
-    let contact = engine.contact_wait(who, ContactUntil::Active, ANSWER_MAX).await.map_err(fault)?;
+    let deadline = Instant::now() + ANSWER_MAX;
+    let mut contact = added.clone();
+    while contact.state == ContactStateView::Adding && !is_final(contact.trouble) && Instant::now() < deadline {
+        contact = engine.contact_wait(who, ContactUntil::Active, GLANCE).await.map_err(fault)?;
+    }
     if contact.state != ContactStateView::Active {
         return Ok(contact);
     }
     engine.contact_wait(who, ContactUntil::Code, ANSWER_MAX).await.map_err(fault)
+}
+
+/// Trouble that waiting does not mend.
+fn is_final(trouble: Option<TroubleView>) -> bool {
+    matches!(trouble, Some(TroubleView::NoKey | TroubleView::BundleForged | TroubleView::IntroRefused))
 }
 
 async fn list(context: &Context) -> Outcome {
@@ -77,7 +88,9 @@ async fn list(context: &Context) -> Outcome {
     } else {
         let head = ["label.name", "label.state", "label.code", "label.fingerprint"].map(|key| text(key, &[]));
         let row = |contact: &ContactView| {
-            vec![clean(&contact.name), state(contact), code(contact), contact.fingerprint.clone()]
+            // A table counts colours as letters.
+            let code = anstream::adapter::strip_str(&code(contact)).to_string();
+            vec![clean(&contact.name), state(contact), code, contact.fingerprint.clone()]
         };
         out.say(out::table(&head, &contacts.iter().map(row).collect::<Vec<_>>()));
     }

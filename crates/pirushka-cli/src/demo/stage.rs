@@ -218,7 +218,7 @@ impl Person {
     /// It does not come up.
     pub async fn start_engine(&mut self) -> Outcome {
         std::fs::create_dir_all(&self.home).map_err(Fault::unexpected)?;
-        let log = std::fs::File::create(self.home.join("engine.err")).map_err(Fault::unexpected)?;
+        let log = std::fs::File::create(self.home.join("engine-log")).map_err(Fault::unexpected)?;
         let child = command(&self.program, &self.home).args(["engine", "run"]).stderr(log).spawn();
         self.engine = Some(child.map_err(Fault::unexpected)?);
         let profile = self.profile()?;
