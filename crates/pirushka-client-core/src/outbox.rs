@@ -87,6 +87,9 @@ pub(crate) struct ItemRow {
     /// When the person wrote it, Unix milliseconds.
     #[n(8)]
     pub(crate) created_ms: u64,
+    /// It was sealed more than once: a receipt for it does not tell which ciphertext arrived.
+    #[n(9)]
+    pub(crate) resealed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +131,7 @@ impl Item {
     }
 
     pub(crate) fn unseal(&mut self) {
-        self.row.sealed = None;
+        self.row.resealed |= self.row.sealed.take().is_some();
         self.parts.clear();
         self.held_until_ms = None;
         self.offer_us = 0;

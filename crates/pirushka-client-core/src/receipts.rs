@@ -51,7 +51,8 @@ impl Client {
         for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
             item.delete(&mut self.writes);
             contact.changed = true;
-            reached.extend(item.row.sealed.as_ref().map(|s| (s.session, s.epoch)));
+            let only_ciphertext = item.row.sealed.as_ref().filter(|_| !item.row.resealed);
+            reached.extend(only_ciphertext.map(|s| (s.session, s.epoch)));
             if let Some(message) = item.row.message {
                 contact.row.unread.push((item.row.seq, message));
                 news.push((message, MessageState::Delivered));

@@ -75,6 +75,7 @@ impl Client {
             message,
             sealed: None,
             created_ms: now.wall_ms,
+            resealed: false,
         };
         let item = Item::new(row);
         item.save(&mut self.writes);
@@ -146,6 +147,7 @@ impl Client {
             message: None,
             sealed: None,
             created_ms: now.wall_ms,
+            resealed: false,
         });
         let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
         item.seal(SealedRow {
@@ -270,6 +272,7 @@ impl Client {
             message: None,
             sealed: None,
             created_ms: now.wall_ms,
+            resealed: false,
         });
         item.seal(SealedRow {
             session: number,

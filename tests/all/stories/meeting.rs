@@ -89,3 +89,27 @@ fn people_meet_and_talk_with_one_text_under_way_at_a_time() {
     town.ends_with(&ids, SOON);
     assert!(town.world.wait_delivered(town.bob, &back, SOON));
 }
+
+#[test]
+fn a_receipt_for_what_went_by_another_way_confirms_no_commit() {
+    // Both add each other, and the peer of the one has room for a few envelopes only: the commit that opens the new
+    // session is refused at first, while the receipt for the hello comes through the other session.
+    for seed in 46..54 {
+        let mut town = Town::strangers(seed, PeerConfig { queue_messages: 3, ..PeerConfig::default() });
+        let (a, b) = (town.alice, town.bob);
+        let from_alice = town.world.make_invite(a);
+        let from_bob = town.world.make_invite(b);
+        town.world.run_for(SECOND);
+        town.world.come_by(b, &from_alice);
+        town.world.run_for(20_000 * (seed - 46));
+        town.world.try_come_by(a, &from_bob);
+        let mut back = vec![town.world.say(b, a, 60)];
+        town.world.run_for(60_000);
+        back.extend(town.bob_says(3));
+        assert!(town.world.until(town.world.now_us() + MINUTE, |world| world.are_contacts(a, b)));
+        let ids = town.alice_says(3);
+        town.ends_with(&ids, SOON);
+        assert!(town.world.wait_delivered(town.bob, &back, SOON));
+        town.is_sound();
+    }
+}
