@@ -81,9 +81,21 @@ impl Client {
         }
         for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
             self.ask_peer_key(contact);
+            self.watch_gap(now, contact);
             self.dirty.insert(contact);
         }
         self.turn(now);
+    }
+
+    /// Says goodbye to every peer, so that nobody takes me for reachable. Commit and drain the packets as after any
+    /// input; then the client is silent until it is loaded again.
+    pub fn stop(&mut self, now: Now) {
+        self.drop_homes(now);
+        for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
+            self.close_route(now, contact);
+        }
+        self.finish_probing(now);
+        self.dirty.clear();
     }
 
     /// A datagram came in at a socket.
@@ -148,6 +160,7 @@ impl Client {
 
     /// The changes since the last call. Commit them all, or none.
     pub fn take_writes(&mut self) -> Vec<Write> {
+        debug_assert!(!self.started || self.contacts.values().all(|c| !c.changed), "a change is left out");
         self.writes.take()
     }
 

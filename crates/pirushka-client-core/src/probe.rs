@@ -101,7 +101,7 @@ impl Client {
         home.dial.link.set_keepalive(now, Some(Keepalive { interval_us, poll_every }));
     }
 
-    fn finish_probing(&mut self, now: Now) {
+    pub(crate) fn finish_probing(&mut self, now: Now) {
         self.probe.finished = true;
         self.probe.asked = None;
         if let Some(mut dial) = self.probe.dial.take() {

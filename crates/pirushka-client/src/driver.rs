@@ -235,6 +235,10 @@ impl Shell {
                 self.settle().await;
             }
         }
+        if self.refused.is_none() {
+            self.client.stop(self.clock.now());
+            self.settle().await;
+        }
     }
 
     /// Waits for an input, then takes what else is ready. False: nobody is left to drive for.

@@ -67,6 +67,25 @@ fn fact_05_with_ones_own_peer_down_one_can_send_and_not_receive_and_the_other_wa
 }
 
 #[test]
+fn fact_07_t01_what_people_and_peers_say_to_each_other_shows_nothing_to_who_listens() {
+    let town = Town::new(57);
+    let alice = &town.world.users[town.alice];
+    let client = alice.client().expect("alive");
+    let secrets: [&[u8]; 4] = [
+        &alice.fingerprint().0,
+        &town.world.users[town.bob].fingerprint().0,
+        &client.certificate_der()[..32],
+        b"peer-1.example",
+    ];
+    let heard = &town.world.captured;
+    assert!(heard.len() > 20, "registrations, a first contact and answers went by");
+    for (_, datagram) in heard {
+        let shown = secrets.iter().position(|secret| datagram.windows(secret.len()).any(|part| part == *secret));
+        assert_eq!(shown, None, "a datagram of {} bytes shows a secret", datagram.len());
+    }
+}
+
+#[test]
 fn fact_10_a_peer_that_does_not_answer_is_found_unavailable_and_again_available() {
     let mut town = Town::new(55);
     assert_eq!(home_of(&town.world, town.bob), Some(HomeState::Online));

@@ -113,3 +113,15 @@ fn a_receipt_for_what_went_by_another_way_confirms_no_commit() {
         town.is_sound();
     }
 }
+
+#[test]
+fn who_stops_its_program_says_goodbye_and_is_not_taken_for_reachable() {
+    let mut town = Town::new(49);
+    let bob = town.bob;
+    let now = town.world.now_of(bob);
+    town.world.users[bob].client_mut().expect("alive").stop(now);
+    town.world.settle_user(bob);
+    town.world.run_for(SECOND);
+    let online = town.world.peers[PEER_2].peer().map(|peer| peer.stats().users_online);
+    assert_eq!(online, Some(0));
+}
