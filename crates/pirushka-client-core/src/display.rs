@@ -9,7 +9,7 @@ use pirushka_wire::Now;
 use crate::api::{ContactId, Event, Message, MessageBody, MessageId, MessageState, Table};
 use crate::client::Client;
 use crate::contact::{GapRow, WaitingRow};
-use crate::limits::{GAP_WIDTH_MAX, GAPS_MAX, UNSEEN_MAX};
+use crate::limits::{GAP_WIDTH_MAX, GAPS_MAX, UNSEEN_MAX, WAITING_MAX};
 use crate::timers::Timer;
 
 impl Client {
@@ -22,6 +22,9 @@ impl Client {
             return;
         }
         contact.row.waiting.push(text);
+        if contact.row.waiting.len() > WAITING_MAX {
+            self.show_gap(now, id);
+        }
     }
 
     /// Shows what is next in order, and starts or stops the wait for what is missing.
@@ -29,12 +32,13 @@ impl Client {
         loop {
             let Some(contact) = self.contacts.get_mut(&id) else { return };
             let next = contact.row.display_next;
-            if !contact.received.contains(next) {
+            let waiting = contact.row.waiting.iter().position(|w| w.seq == next);
+            if waiting.is_none() && !contact.received.contains(next) {
                 break;
             }
             contact.row.display_next += 1;
             contact.changed = true;
-            if let Some(at) = contact.row.waiting.iter().position(|w| w.seq == next) {
+            if let Some(at) = waiting {
                 let text = contact.row.waiting.swap_remove(at);
                 let place = self.profile.take_messages(1);
                 self.profile.save(&mut self.writes);
@@ -46,6 +50,8 @@ impl Client {
 
     /// The wait is over: marks the gap and goes on behind it.
     pub(crate) fn show_gap(&mut self, now: Now, id: ContactId) {
+        // What was shown and how far the display has come are one change, and go to the disk together.
+        self.dirty.insert(id);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.gap_due_us = None;
         let first_seq = contact.row.display_next;
@@ -71,7 +77,8 @@ impl Client {
         self.advance_display(now, id);
     }
 
-    fn watch_gap(&mut self, now: Now, id: ContactId) {
+    /// Something waits for what is missing: not for ever.
+    pub(crate) fn watch_gap(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         if contact.row.waiting.is_empty() {
             contact.gap_due_us = None;
