@@ -11,6 +11,7 @@ use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, 
 use crate::limits::{GROUPS_MAX, SESSIONS_MAX};
 use crate::outbox::Item;
 use crate::queue::TicketRow;
+use crate::receive::part_key;
 use crate::route::Route;
 use crate::rows::WriteSet;
 
@@ -174,6 +175,11 @@ pub(crate) struct ContactRow {
     /// The epoch in which I last asked for a commit.
     #[n(31)]
     pub(crate) commit_asked_in: Option<u64>,
+    /// Where in the contact's sequence the grant and the claimed name stood: an older one that comes late is void.
+    #[n(32)]
+    pub(crate) grant_seq: u64,
+    #[n(33)]
+    pub(crate) name_seq: u64,
 }
 
 /// A person, in memory.
@@ -267,6 +273,8 @@ impl Contact {
             unseen: vec![],
             active_ms: now_ms,
             commit_asked_in: None,
+            grant_seq: 0,
+            name_seq: 0,
         })
     }
 
@@ -383,6 +391,9 @@ impl Contact {
         }
         for &arrival in self.pending.keys() {
             writes.delete(Table::Pending, pending_key(self.row.id, arrival));
+        }
+        for (message_id, i) in self.reassembly.parts() {
+            writes.delete(Table::Part, part_key(self.row.id, &message_id, i));
         }
         writes.delete(Table::Contact, self.row.id.0.to_be_bytes());
     }

@@ -22,15 +22,15 @@ impl Client {
             }
             Body::Hello(hello) => {
                 self.learn_card(id, &hello.card);
-                self.learn_name(id, &hello.name);
-                hello.grant.iter().for_each(|grant| self.learn_grant(id, grant));
+                self.learn_name(id, seq, &hello.name);
+                hello.grant.iter().for_each(|grant| self.learn_grant(id, seq, grant));
                 hello.sas.iter().for_each(|step| self.take_code_step(now, id, step));
                 self.answer_hello(now, id);
             }
-            Body::Grant(grant) => self.learn_grant(id, &grant),
+            Body::Grant(grant) => self.learn_grant(id, seq, &grant),
             Body::Card(card) => self.learn_card(id, &card),
             Body::Sas(step) => self.take_code_step(now, id, &step),
-            Body::Profile(profile) => self.learn_name(id, &profile.name),
+            Body::Profile(profile) => self.learn_name(id, seq, &profile.name),
             Body::PleaseCommit => {
                 if let Some(contact) = self.contacts.get_mut(&id) {
                     contact.commit_wanted = true;
@@ -59,8 +59,10 @@ impl Client {
         }
     }
 
-    fn learn_grant(&mut self, id: ContactId, grant: &QueueGrant) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+    fn learn_grant(&mut self, id: ContactId, seq: u64, grant: &QueueGrant) {
+        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.row.grant_seq < seq) else { return };
+        contact.row.grant_seq = seq;
+        contact.changed = true;
         let ticket = grant.ticket.as_ref();
         let row = GrantRow {
             peer: grant.peer.to_string(),
@@ -71,7 +73,6 @@ impl Client {
         };
         if contact.row.grant.as_ref() != Some(&row) {
             contact.row.grant = Some(row);
-            contact.changed = true;
         }
         if contact.row.state == ContactState::Adding {
             contact.row.state = ContactState::Active;
@@ -83,21 +84,25 @@ impl Client {
         self.dirty.insert(id);
     }
 
-    fn learn_name(&mut self, id: ContactId, name: &str) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+    fn learn_name(&mut self, id: ContactId, seq: u64, name: &str) {
+        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.row.name_seq < seq) else { return };
+        contact.row.name_seq = seq;
+        contact.changed = true;
         let claimed = cleaned(name);
         if contact.row.claimed_name != claimed {
             contact.row.claimed_name = claimed;
-            contact.changed = true;
             self.events.push_back(Event::Contact(id));
         }
     }
 }
 
-/// A name as somebody else wrote it, cut to what can be shown: no control characters, no bidi overrides, not too long.
+/// A name as somebody else wrote it, cut to what can be shown: nothing invisible (controls, bidi
+/// overrides, characters without width), not too long.
 pub(crate) fn cleaned(name: &str) -> String {
     let shown = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        !c.is_control()
+            && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     let kept: String = name.chars().filter(shown).take(NAME_MAX).collect();
     kept.trim().to_owned()

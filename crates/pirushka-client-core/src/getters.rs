@@ -61,13 +61,13 @@ impl Client {
     pub fn find(&self, who: &str) -> Option<ContactId> {
         let who = who.trim();
         let lower = who.to_lowercase();
-        let by_name = self.contacts.values().find(|c| c.row.name.to_lowercase() == lower).map(Contact::id);
-        let fingerprint = || {
-            let as_address: Option<Address> = who.parse().ok();
-            let hex = || self.contacts.values().find(|c| c.fingerprint().to_hex() == lower).map(Contact::id);
-            as_address.and_then(|address| self.by_fingerprint.get(&address.fingerprint).copied()).or_else(hex)
-        };
-        by_name.or_else(fingerprint)
+        if let Ok(address) = who.parse::<Address>() {
+            return self.by_fingerprint.get(&address.fingerprint).copied();
+        }
+        // A fingerprint before a name: nobody may stand for somebody else by the name he chose.
+        let by_fingerprint = self.contacts.values().find(|c| c.fingerprint().to_hex() == lower);
+        let by_name = || self.contacts.values().find(|c| c.row.name.to_lowercase() == lower);
+        by_fingerprint.or_else(by_name).map(Contact::id)
     }
 
     /// All invites, used ones too.

@@ -12,6 +12,7 @@ use pirushka_wire::{IntroId, Now};
 
 use crate::api::{ContactId, ContactState, Event, Table};
 use crate::client::Client;
+use crate::commands::checked_name;
 use crate::contact::Contact;
 use crate::contents::cleaned;
 use crate::limits::{CONTACTS_MAX, REQUESTS_MAX};
@@ -53,8 +54,10 @@ impl Client {
         if self.intros.done.contains(&part.intro) {
             return;
         }
+        if *self.intros.open.entry(part.intro).or_insert(part.n) != part.n {
+            return self.count("introduction part that contradicts earlier ones");
+        }
         self.writes.put(Table::Intro, part_key(part.intro, part.n, part.i), part.bytes.to_vec());
-        self.intros.open.entry(part.intro).or_insert(part.n);
         let whole = self.intros.reassembly.insert(&part);
         match whole {
             Ok(None) => {}
@@ -178,7 +181,7 @@ impl Client {
 
     /// A name that no contact has: the wished one, or with a number behind it.
     pub(crate) fn free_name(&self, wished: &str) -> String {
-        let wished = Some(cleaned(wished)).filter(|name| !name.is_empty()).unwrap_or_else(|| "guest".into());
+        let wished = checked_name(&cleaned(wished)).unwrap_or_else(|_| "guest".into());
         let taken = |name: &str| self.contacts.values().any(|c| c.row.name.eq_ignore_ascii_case(name));
         if !taken(&wished) {
             return wished;

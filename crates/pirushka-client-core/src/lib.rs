@@ -47,6 +47,8 @@ mod receive;
 mod route;
 mod rows;
 mod send;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod verify;
 

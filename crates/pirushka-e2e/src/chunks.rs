@@ -104,6 +104,11 @@ impl Reassembly {
         self.remove(message_id);
     }
 
+    /// The parts that are here, by message id and number.
+    pub fn parts(&self) -> impl Iterator<Item = ([u8; 8], u16)> + '_ {
+        self.unfinished.iter().flat_map(|(id, message)| message.parts.keys().map(|i| (*id, *i)))
+    }
+
     /// Bytes held, overhead included.
     #[must_use]
     pub fn bytes(&self) -> usize {

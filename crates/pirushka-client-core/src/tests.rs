@@ -1,0 +1,204 @@
+//! What a hostile contact, a hostile peer, and a restart at a bad moment can do to a client's rows and memory.
+
+use std::collections::BTreeMap;
+
+use pirushka_e2e::content::{Body, Content, Profile, QueueGrant, Text};
+use pirushka_e2e::envelope;
+use pirushka_wire::time::{MINUTE, SECOND};
+use pirushka_wire::{Fingerprint, Now, PeerAddress, PeerId, QueueId, QueueSecret};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use crate::contact::Contact;
+use crate::{Client, ClientConfig, ContactId, ContactState, Event, MessageBody, Table};
+
+const NOW: Now = Now { mono_us: 1_000_000, wall_ms: 1_793_491_200_000 };
+
+/// A client that knows bob, and its disk.
+struct Desk {
+    client: Client,
+    bob: ContactId,
+    disk: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let mut client = Client::create(ClientConfig::default(), [1; 32], NOW, "me").unwrap();
+        client.set_home(NOW, peer("peer.example")).unwrap();
+        client.start(NOW);
+        let bob = client.profile.take_contact();
+        let mut contact = Contact::new(bob, "bob".into(), Fingerprint([9; 32]), ContactState::Active, NOW.wall_ms);
+        contact.changed = true;
+        client.contacts.insert(bob, contact);
+        client.by_fingerprint.insert(Fingerprint([9; 32]), bob);
+        client.ensure_queue(NOW, bob);
+        let mut desk = Self { client, bob, disk: BTreeMap::new() };
+        desk.commit();
+        desk
+    }
+
+    fn commit(&mut self) {
+        self.client.turn(NOW);
+        for write in self.client.take_writes() {
+            match write.value {
+                Some(value) => self.disk.insert((write.table, write.key), value),
+                None => self.disk.remove(&(write.table, write.key)),
+            };
+        }
+        self.client.committed();
+    }
+
+    fn restart(&mut self) {
+        self.commit();
+        let rows = self.disk.iter().filter(|((table, _), _)| table.is_loaded());
+        let rows = rows.map(|((table, key), value)| (*table, key.clone(), value.clone()));
+        self.client = Client::load(ClientConfig::default(), [2; 32], NOW, rows).expect("loads what it wrote");
+        self.client.start(NOW);
+    }
+
+    fn bob_says(&mut self, seq: u64, body: Body) {
+        let mut id = [7; 16];
+        id[..8].copy_from_slice(&seq.to_be_bytes());
+        let content = Content { id, seq, time_ms: NOW.wall_ms, receipts: None, body };
+        self.client.take_content(NOW, self.bob, &content.encode().unwrap());
+    }
+
+    fn bob_writes(&mut self, seq: u64) {
+        self.bob_says(seq, Body::Text(Text { text: format!("text {seq}"), reply_to: None }));
+    }
+
+    fn shown(&mut self) -> Vec<String> {
+        self.commit();
+        std::iter::from_fn(|| self.client.poll_event())
+            .filter_map(|event| match event {
+                Event::Message(message) => Some(message.body),
+                _ => None,
+            })
+            .map(|body| match body {
+                MessageBody::Text(text) => text,
+                MessageBody::Gap { missing } => format!("gap of {missing}"),
+                MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
+            })
+            .collect()
+    }
+
+    fn rows(&self, table: Table) -> usize {
+        self.disk.keys().filter(|(t, _)| *t == table).count()
+    }
+}
+
+fn peer(host: &str) -> PeerAddress {
+    PeerAddress { host: host.parse().unwrap(), port: 47_000, peer_id: PeerId([3; 32]) }
+}
+
+fn grant(host: &str) -> Body {
+    Body::Grant(QueueGrant {
+        peer: peer(host),
+        queue: QueueId([4; 16]),
+        secret: QueueSecret([5; 16]),
+        seal_key: [6; 32],
+        ticket: None,
+    })
+}
+
+fn later(us: u64) -> Now {
+    Now { mono_us: NOW.mono_us + us, wall_ms: NOW.wall_ms + us / 1000 }
+}
+
+#[test]
+fn a_contact_removed_in_the_middle_of_a_long_text_leaves_a_profile_that_loads() {
+    let mut desk = Desk::new();
+    let (&queue, row) = desk.client.queues.first_key_value().unwrap();
+    let mut rng = ChaCha20Rng::from_seed([8; 32]);
+    let parts = envelope::seal_parts(&queue, &row.seal_key, envelope::kind::MLS, &[1; 4000], &mut rng).unwrap();
+    assert!(desk.client.take_envelope(NOW, queue, &parts[0]));
+    desk.commit();
+    assert_eq!(desk.rows(Table::Part), 1);
+    desk.client.remove(NOW, desk.bob).unwrap();
+    desk.restart();
+    assert_eq!(desk.rows(Table::Part), 0);
+}
+
+#[test]
+fn t26_parts_of_introductions_that_contradict_each_other_leave_a_profile_that_loads() {
+    let mut desk = Desk::new();
+    let part = |n: u8, i: u8| [&[1; 16], &[n, i][..], b"nonsense"].concat();
+    for (n, i) in [(2, 0), (1, 0), (2, 0), (3, 1)] {
+        desk.client.take_intro_part(NOW, &part(n, i));
+        desk.restart();
+    }
+    desk.client.take_intro_part(NOW, &part(2, 1));
+    desk.restart();
+    assert_eq!(desk.rows(Table::Intro), 0);
+}
+
+#[test]
+fn t20_the_highest_number_of_all_is_no_number_of_a_content() {
+    let mut desk = Desk::new();
+    desk.bob_writes(u64::MAX);
+    desk.bob_writes(u64::MAX - 1);
+    desk.client.handle_timeout(later(MINUTE));
+    desk.restart();
+    desk.bob_writes(1);
+    desk.client.handle_timeout(later(2 * MINUTE));
+    assert_eq!(desk.shown(), ["text 1"]);
+}
+
+#[test]
+fn t20_texts_behind_endless_gaps_are_shown_rather_than_hoarded() {
+    let mut desk = Desk::new();
+    for n in 1..=1000 {
+        desk.bob_writes(2 * n);
+    }
+    let waiting = desk.client.contacts[&desk.bob].row.waiting.len();
+    assert!(waiting <= crate::limits::WAITING_MAX, "{waiting} wait");
+    for minute in 1..100 {
+        desk.client.handle_timeout(later(minute * MINUTE));
+    }
+    let shown = desk.shown();
+    assert_eq!(shown.iter().filter(|text| text.starts_with("text")).count(), 1000);
+}
+
+#[test]
+fn a_text_that_waits_for_an_earlier_one_is_shown_after_a_restart_too() {
+    let mut desk = Desk::new();
+    desk.bob_writes(2);
+    desk.restart();
+    assert!(desk.shown().is_empty());
+    desk.client.handle_timeout(later(11 * SECOND));
+    assert_eq!(desk.shown(), ["gap of 1", "text 2"]);
+}
+
+#[test]
+fn an_older_grant_or_name_that_comes_late_changes_nothing() {
+    let mut desk = Desk::new();
+    desk.bob_says(2, grant("new.example"));
+    desk.bob_says(1, grant("old.example"));
+    desk.bob_says(4, Body::Profile(Profile { name: "robert".into() }));
+    desk.bob_says(3, Body::Profile(Profile { name: "bobby".into() }));
+    desk.restart();
+    let contact = &desk.client.contacts[&desk.bob];
+    assert_eq!(contact.peer(), Some(peer("new.example")));
+    assert_eq!(contact.row.claimed_name, "robert");
+}
+
+#[test]
+fn nobody_can_call_himself_by_the_fingerprint_of_somebody_else() {
+    let desk = Desk::new();
+    let fingerprint = Fingerprint([9; 32]).to_hex();
+    assert_eq!(desk.client.free_name(&fingerprint), "guest");
+    assert_eq!(desk.client.free_name("b\u{200b}ob"), "bob-2");
+    assert_eq!(desk.client.find(&fingerprint), Some(desk.bob));
+}
+
+#[test]
+fn t26_a_ticket_without_end_is_a_ticket() {
+    let mut desk = Desk::new();
+    desk.bob_says(1, grant("new.example"));
+    let row = desk.client.queues.values_mut().next().unwrap();
+    row.ticket = Some(crate::queue::TicketRow { quota_kib: 1, expiry: u64::MAX, mac: [0; 16] });
+    row.ticket_given = u64::MAX;
+    desk.client.contacts.get_mut(&desk.bob).unwrap().row.greeted = true;
+    desk.client.dirty.insert(desk.bob);
+    desk.commit();
+}
