@@ -182,7 +182,7 @@ impl Client {
         let Some(contact) = self.contacts.get(&id) else { return };
         let composed = contact.row.greeted && contact.outbox.values().all(|item| !item.row.body.is_empty());
         let Some(row) = self.queues.get(&queue) else { return };
-        let newer = row.ticket.as_ref().is_some_and(|t| t.expiry > row.ticket_given + WORTHWHILE_S);
+        let newer = row.ticket.as_ref().is_some_and(|t| t.expiry > row.ticket_given.saturating_add(WORTHWHILE_S));
         if !composed || !newer || contact.row.grant.is_none() {
             return;
         }

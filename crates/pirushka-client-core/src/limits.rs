@@ -30,3 +30,5 @@ pub const UNREAD_MAX: usize = 256;
 pub const UNSEEN_MAX: usize = 1024;
 /// Deposits to one contact that are asked at the same time.
 pub const DEPOSITS_MAX: usize = 64;
+/// Texts of a contact that wait for an earlier one. Beyond, the gap is shown at once.
+pub const WAITING_MAX: usize = 64;

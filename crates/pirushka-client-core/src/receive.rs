@@ -152,6 +152,9 @@ impl Client {
     /// A content of this contact, opened and authentic.
     pub(crate) fn take_content(&mut self, now: Now, id: ContactId, plaintext: &[u8]) {
         let Ok(content) = Content::decode(plaintext) else { return self.count("content that does not decode") };
+        if content.seq == u64::MAX {
+            return self.count("content with a number that has no successor");
+        }
         if let Some(receipts) = &content.receipts {
             self.take_receipts(now, id, receipts);
         }
