@@ -72,7 +72,9 @@ impl<K: Ord + Copy> Flight<K> {
     /// `key` was answered. False when it was not known.
     pub fn acked(&mut self, now_us: u64, key: K) -> bool {
         let Some(entry) = self.entries.remove(&key) else { return false };
-        if !entry.repeated {
+        if entry.repeated {
+            self.rtt.answered_unmeasured();
+        } else {
             self.rtt.sample(now_us.saturating_sub(entry.sent_us));
         }
         if let Some(order) = entry.order {
@@ -222,6 +224,20 @@ mod tests {
         assert_eq!(flight.deadline(), None);
         flight.sent(1_000 * MS, 'a', 100);
         assert_eq!(flight.deadline(), Some(3_000 * MS));
+    }
+
+    #[test]
+    fn what_was_repeated_and_answered_leaves_the_next_its_whole_speed() {
+        let mut flight = Flight::new();
+        flight.sample_rtt(MS);
+        flight.sent(0, 'a', 100);
+        assert_eq!(flight.lost(200 * MS), vec!['a']);
+        flight.sent(200 * MS, 'a', 100);
+        assert_eq!(flight.lost(600 * MS), vec!['a']);
+        flight.sent(600 * MS, 'a', 100);
+        flight.acked(601 * MS, 'a');
+        flight.sent(601 * MS, 'b', 100);
+        assert_eq!(flight.deadline(), Some(801 * MS));
     }
 
     #[test]

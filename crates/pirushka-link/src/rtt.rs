@@ -6,6 +6,9 @@ const RTO_INITIAL_US: u64 = 1_000_000;
 const RTO_MIN_US: u64 = 200_000;
 /// Requests and pushes are repeated at least this often.
 const RTO_MAX_US: u64 = 4_000_000;
+/// So many answers to repeated things in a row end the backing off. A path that loses a fifth each way asks for more than
+/// these between two measurements once in some thousands; one that has become longer than the timeout always does.
+const UNMEASURED_MAX: u8 = 8;
 
 /// Smoothed round trip and its variation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) struct Rtt {
     smoothed_us: Option<u32>,
     variation_us: u32,
     backoff: u8,
+    /// Answers to repeated things since the last sample.
+    unmeasured: u8,
 }
 
 impl Rtt {
@@ -31,6 +36,17 @@ impl Rtt {
             }
         }
         self.backoff = 0;
+        self.unmeasured = 0;
+    }
+
+    /// Something that was sent more than once is answered. To which sending this is the answer is not known (Karn), so it
+    /// measures nothing; but the path carries packets, and the backing off ends (RFC 9002 section 6.2.1). Not for ever:
+    /// where the round trip has grown beyond the timeout, all is repeated until the backing off has gone far enough.
+    pub(crate) fn answered_unmeasured(&mut self) {
+        if self.unmeasured < UNMEASURED_MAX {
+            self.unmeasured += 1;
+            self.backoff = 0;
+        }
     }
 
     /// The timeout passed without an answer: the next one is twice as long.
@@ -73,6 +89,25 @@ mod tests {
         (0..10).for_each(|_| rtt.back_off());
         assert_eq!(rtt.rto_us(), 4_000_000);
         (0..50).for_each(|_| rtt.sample(100_000));
+        assert_eq!(rtt.rto_us(), 200_000);
+    }
+
+    #[test]
+    fn answers_that_measure_nothing_end_the_backing_off_but_not_for_ever() {
+        let mut rtt = Rtt::default();
+        rtt.sample(1_000);
+        for _ in 0..UNMEASURED_MAX {
+            (0..2).for_each(|_| rtt.back_off());
+            rtt.answered_unmeasured();
+            assert_eq!(rtt.rto_us(), 200_000);
+        }
+        // The round trip may have become longer than the timeout: without longer ones it would never be measured.
+        (0..2).for_each(|_| rtt.back_off());
+        rtt.answered_unmeasured();
+        assert_eq!(rtt.rto_us(), 800_000);
+        rtt.sample(1_000);
+        rtt.back_off();
+        rtt.answered_unmeasured();
         assert_eq!(rtt.rto_us(), 200_000);
     }
 }
