@@ -25,7 +25,9 @@ mod world;
 pub use checks::{Rule, Violation};
 pub use peer_node::PeerNode;
 pub use person::{Person, Said};
-pub use pirushka_client_core::{ClientConfig, HomeState, MessageId, MessageState};
+pub use pirushka_client_core::{
+    Client, ClientConfig, CodeState, ContactId, ContactState, HomeState, MessageId, MessageState,
+};
 pub use plan::CrashPoint;
 pub use rand::Rand;
 pub use raw::{RawConfig, RawUser};

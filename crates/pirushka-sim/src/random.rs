@@ -114,6 +114,11 @@ pub fn run_raw(seed: u64, print: bool) -> Outcome {
         }
     }
     situations.peers(&world);
+    if print && !world.violations.is_empty() {
+        for node in &world.peers {
+            println!("{} {:?}", node.name, node.peer().map(pirushka_peer_core::Peer::stats));
+        }
+    }
     Outcome {
         seed,
         hash: world.trace.hash(),

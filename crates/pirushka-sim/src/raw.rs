@@ -413,7 +413,11 @@ impl RawUser {
                 route.wire.link.set_keepalive(now, Some(Keepalive { poll_every: 1, ..self.config.keepalive }));
             }
             ClientLinkEvent::Answered { request, answer } => match (route.asked.remove(&request), answer) {
-                (Some(Ask::Deposit(at)), Answer::Ok) => self.disk.outbox[at].held_by = route.boot,
+                (Some(Ask::Deposit(at)), Answer::Ok) => {
+                    self.disk.outbox[at].held_by = route.boot;
+                    let number = self.disk.outbox[at].number;
+                    around.trace.event(around.net_us, &self.name, format_args!("knows number {number} to {to} held"));
+                }
                 (Some(Ask::Deposit(_)), Answer::Error { code: error_code::UNKNOWN_QUEUE, .. }) => {
                     route.wait_until = now.after_us(5 * SECOND);
                     let restoring = route.asked.values().any(|ask| matches!(ask, Ask::Restore));
