@@ -8,7 +8,7 @@ use crate::api::{
     ContactId, ContactState, Event, Failure, Message, MessageBody, MessageId, MessageState, Misuse, Table,
 };
 use crate::client::{Client, Owner};
-use crate::contact::Contact;
+use crate::contact::{Contact, ContactRow};
 use crate::invite::InviteRow;
 use crate::limits::{NAME_MAX, TEXT_MAX};
 use crate::outbox::ItemKind;
@@ -113,6 +113,7 @@ impl Client {
         let id = self.profile.take_contact();
         self.profile.save(&mut self.writes);
         let mut contact = Contact::new(id, name, address.fingerprint, ContactState::Adding, now.wall_ms);
+        contact.recall(&self.memory_of(&address.fingerprint));
         contact.row.peer = address.peer().map(|peer| peer.to_string());
         contact.row.token = address.token.map(|token| token.0);
         contact.changed = true;
@@ -185,7 +186,7 @@ impl Client {
         Ok(())
     }
 
-    /// Takes messages again: the contact gets a new queue.
+    /// Takes messages again: the contact gets a new queue. A stranger's request is a request again.
     ///
     /// # Errors
     /// [`Misuse::NoSuchContact`].
@@ -194,13 +195,18 @@ impl Client {
         if contact.row.state != ContactState::Blocked {
             return Ok(());
         }
-        contact.row.state = ContactState::Active;
-        contact.row.greeted = false;
+        // Who was neither accepted nor added asks again; who has not answered yet is still to be reached.
+        let (state, kind) = match (contact.row.greeted, &contact.row.grant) {
+            (false, _) => (ContactState::Request, None),
+            (true, None) => (ContactState::Adding, Some(ItemKind::Intro)),
+            (true, Some(_)) => (ContactState::Active, Some(ItemKind::Content)),
+        };
+        contact.row.state = state;
         contact.changed = true;
         let fingerprint = contact.fingerprint();
         self.remember(fingerprint, |memory| memory.blocked = false);
         self.events.push_back(Event::Contact(id));
-        self.answer_hello(now, id);
+        kind.into_iter().for_each(|kind| self.greet(now, id, kind));
         self.turn(now);
         Ok(())
     }
@@ -218,6 +224,11 @@ impl Client {
         if let Some(mut contact) = self.contacts.remove(&id) {
             self.by_fingerprint.remove(&contact.fingerprint());
             contact.delete(&mut self.writes);
+            let ContactRow { next_seq, number, hello, .. } = contact.row;
+            self.remember(contact.fingerprint(), |memory| {
+                (memory.next_seq, memory.number) = (next_seq, number);
+                memory.hello = hello.or(memory.hello);
+            });
         }
         self.timers.clear(crate::timers::Timer::Contact(id));
         self.timers.clear(crate::timers::Timer::Gap(id));

@@ -9,6 +9,7 @@ use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, QueueId, QueueSecret, 
 
 use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
 use crate::limits::{GROUPS_MAX, SESSIONS_MAX};
+use crate::memory::MemoryRow;
 use crate::outbox::Item;
 use crate::queue::TicketRow;
 use crate::receive::part_key;
@@ -180,6 +181,10 @@ pub(crate) struct ContactRow {
     pub(crate) grant_seq: u64,
     #[n(33)]
     pub(crate) name_seq: u64,
+    /// The content id of the hello by which it introduced itself last.
+    #[n(34)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) hello: Option<[u8; 16]>,
 }
 
 /// A person, in memory.
@@ -275,7 +280,14 @@ impl Contact {
             commit_asked_in: None,
             grant_seq: 0,
             name_seq: 0,
+            hello: None,
         })
+    }
+
+    /// Goes on where a removed contact of this fingerprint stood.
+    pub(crate) fn recall(&mut self, memory: &MemoryRow) {
+        self.row.next_seq = memory.next_seq.max(1);
+        self.row.number = memory.number;
     }
 
     pub(crate) fn id(&self) -> ContactId {

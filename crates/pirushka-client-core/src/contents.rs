@@ -21,6 +21,7 @@ impl Client {
                 self.display(now, id, waiting(MessageBody::NeedsNewerVersion { kind: u32::from(kind), raw }));
             }
             Body::Hello(hello) => {
+                self.begin_display(id, seq);
                 self.learn_card(id, &hello.card);
                 self.learn_name(id, seq, &hello.name);
                 hello.grant.iter().for_each(|grant| self.learn_grant(id, seq, grant));

@@ -27,6 +27,13 @@ impl Client {
         }
     }
 
+    /// A contact's sequence begins with its hello; what stood before it was said to one whom I have removed since.
+    pub(crate) fn begin_display(&mut self, id: ContactId, seq: u64) {
+        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.row.display_next == 1) else { return };
+        contact.row.display_next = seq;
+        contact.changed = true;
+    }
+
     /// Shows what is next in order, and starts or stops the wait for what is missing.
     pub(crate) fn advance_display(&mut self, now: Now, id: ContactId) {
         loop {

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::api::{AddingTrouble, ContactId, Event, Warning};
 use crate::client::Client;
 use crate::contact::Contact;
-use crate::outbox::{ItemKind, PartRow, SealedRow};
+use crate::outbox::{Item, ItemKind, PartRow, SealedRow};
 use crate::queue::QueueRow;
 use crate::send::envelopes;
 use crate::timers::Timer;
@@ -67,6 +67,19 @@ impl Client {
         contact.ticket_wait_us = Some(now.after_us(self.config.ticket_wait_us));
         self.announce_queue(now, queue);
         Some(queue)
+    }
+
+    /// A contact that has had my hello introduces itself anew: it has removed me, and knows neither me nor my queue.
+    pub(crate) fn greet_again(&mut self, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let is_hello = |item: &Item| {
+            item.row.body.is_empty()
+                || Content::decode(&item.row.body).is_ok_and(|content| matches!(content.body, Body::Hello(_)))
+        };
+        let under_way = contact.outbox.values().filter(|item| item.row.kind != ItemKind::Commit).any(is_hello);
+        if !under_way {
+            contact.row.greeted = false;
+        }
     }
 
     /// Answers a contact's hello with mine, unless mine is under way.

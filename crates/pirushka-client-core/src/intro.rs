@@ -86,11 +86,17 @@ impl Client {
     fn take_intro(&mut self, now: Now, intro: &Intro) {
         let Some((session, content, hello)) = self.join(now, intro) else { return };
         let fingerprint = session.contact();
+        let Ok(about) = Content::decode(&content) else { return };
         if let Some(&id) = self.by_fingerprint.get(&fingerprint) {
+            self.note_hello(id, &about);
             return self.adopt_known(now, id, session, &content);
         }
-        if self.memory_of(&fingerprint).blocked {
+        let memory = self.memory_of(&fingerprint);
+        if memory.blocked {
             return self.count("introduction of somebody blocked");
+        }
+        if memory.hello == Some(about.id) {
+            return self.count("introduction of somebody who was turned away or removed");
         }
         let auto = self.use_invite(now, &hello);
         let requests = self.contacts.values().filter(|c| c.row.state == ContactState::Request).count();
@@ -101,11 +107,25 @@ impl Client {
         self.profile.save(&mut self.writes);
         let name = self.free_name(&hello.name);
         let state = if auto { ContactState::Active } else { ContactState::Request };
-        let contact = Contact::new(id, name, fingerprint, state, now.wall_ms);
+        let mut contact = Contact::new(id, name, fingerprint, state, now.wall_ms);
+        contact.recall(&memory);
+        contact.row.hello = Some(about.id);
         self.contacts.insert(id, contact);
         self.by_fingerprint.insert(fingerprint, id);
         self.events.push_back(Event::Contact(id));
         self.adopt_known(now, id, session, &content);
+    }
+
+    /// A contact, or whom I am adding, introduces itself.
+    fn note_hello(&mut self, id: ContactId, content: &Content) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.row.state == ContactState::Blocked || contact.row.hello.replace(content.id) == Some(content.id) {
+            return;
+        }
+        contact.changed = true;
+        if !contact.received.contains(content.seq) {
+            self.greet_again(id);
+        }
     }
 
     /// A Welcome that came through a contact's queue: the contact began a new session.

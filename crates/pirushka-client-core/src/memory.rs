@@ -1,5 +1,6 @@
 //! What is remembered of a fingerprint whether or not it is a contact: that it is blocked, and how often the six digits
-//! were run with it. Removing a contact must not hand out three more runs.
+//! were run with it. Removing a contact must not hand out three more runs. And where its conversation stood: the other
+//! side may know the removed one still, and would take whatever begins at 1 again for what it has had.
 
 use pirushka_wire::Fingerprint;
 
@@ -13,6 +14,16 @@ pub(crate) struct MemoryRow {
     /// Runs of the six digits, of any outcome.
     #[n(1)]
     pub(crate) code_runs: u8,
+    /// The sequence number of my next content; 0 = never a contact.
+    #[n(2)]
+    pub(crate) next_seq: u64,
+    /// The highest session number.
+    #[n(3)]
+    pub(crate) number: u64,
+    /// The hello by which it introduced itself last: the same one again is not news.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) hello: Option<[u8; 16]>,
 }
 
 impl Client {
