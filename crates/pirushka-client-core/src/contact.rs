@@ -332,8 +332,10 @@ impl Contact {
         self.row.groups.drain(..excess);
         self.sessions.insert(number, session);
         while self.row.sessions.len() > SESSIONS_MAX {
-            let oldest = self.row.sessions.remove(0).number;
-            self.drop_session(oldest, writes);
+            // The first introduction is the likeliest to be answered, if none has been.
+            let first = usize::from(self.row.sessions.iter().all(|s| !s.usable));
+            let number = self.row.sessions[first].number;
+            self.drop_session(number, writes);
         }
         self.save_sessions(writes);
         self.changed = true;

@@ -11,12 +11,14 @@ use pirushka_e2e::envelope::kind;
 use pirushka_e2e::intro::Intro;
 use pirushka_e2e::session::next_number;
 use pirushka_identity::Card;
+use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, QueueId, QueueSecret};
 use zeroize::Zeroizing;
 
 use crate::api::{AddingTrouble, ContactId, Event, Warning};
 use crate::client::Client;
 use crate::contact::Contact;
+use crate::limits::SESSIONS_MAX;
 use crate::outbox::{Item, ItemKind, PartRow, SealedRow};
 use crate::queue::QueueRow;
 use crate::send::envelopes;
@@ -24,7 +26,8 @@ use crate::timers::Timer;
 
 /// One-time packages in a bundle: 2.7 KB of the peer's RAM each.
 const ONE_TIME_PACKAGES: usize = 2;
-/// An introduction that nobody answered is made anew after a day, since the peer holds it no longer.
+/// An introduction that nobody answered is made anew after a day, since the peer holds it no longer, and then after two
+/// days, four, eight: whichever of the sessions the person answers in must still be there.
 const INTRO_LIFE_MS: u64 = 24 * 3600 * 1000;
 
 impl Client {
@@ -123,7 +126,8 @@ impl Client {
             self.compose_hello(now, id, item, queue);
         }
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let expired = |s: &SealedRow| now.wall_ms.saturating_sub(s.sealed_ms) > INTRO_LIFE_MS;
+        let life_ms = INTRO_LIFE_MS << contact.sessions.len().saturating_sub(1).min(SESSIONS_MAX);
+        let expired = |s: &SealedRow| now.wall_ms.saturating_sub(s.sealed_ms) > life_ms;
         for item in contact.outbox.values_mut().filter(|item| item.row.kind == ItemKind::Intro) {
             if item.row.sealed.as_ref().is_some_and(expired) && item.is_settled() {
                 item.unseal();
@@ -297,6 +301,12 @@ impl Client {
         let ripe = count >= TOO_MANY && now.mono_us.saturating_sub(since) >= self.config.unreadable_us;
         let rested = now.wall_ms.abs_diff(contact.row.renewed_ms) >= interval_ms;
         if !ripe || !rested || contact.row.grant.is_none() {
+            // Whatever else rang the contact's one bell in between, this is not forgotten.
+            let ripe_at = since.saturating_add(self.config.unreadable_us);
+            let again = if ripe { now.after_us(self.config.unreadable_us) } else { ripe_at.max(now.after_us(SECOND)) };
+            if count >= TOO_MANY {
+                self.timers.set_earlier(Timer::Contact(id), again);
+            }
             return;
         }
         contact.unreadable = None;

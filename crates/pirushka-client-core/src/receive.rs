@@ -110,7 +110,11 @@ impl Client {
                 self.retry_pending(now, id);
             }
             Err(OpenError::Duplicate | OpenError::StaleCommit) => self.owe_receipt(now, id),
-            Err(OpenError::UnknownEpoch { future: true }) => self.keep_pending(id, bytes, keep),
+            Err(OpenError::UnknownEpoch { future: true }) => {
+                // Commits come before what follows them, but after a roll-back of this disk none will come.
+                self.note_unreadable(now, id);
+                self.keep_pending(id, bytes, keep);
+            }
             Err(OpenError::UnknownEpoch { future: false } | OpenError::GenerationTooOld) => {
                 // The sender encrypts it again when it offers it next.
                 self.count("message too old to open");
@@ -159,6 +163,7 @@ impl Client {
             self.take_receipts(now, id, receipts);
         }
         self.dirty.insert(id);
+        self.resume_route(now, id);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         if content.seq == 0 {
             return self.take_unsequenced(id, &content.body);

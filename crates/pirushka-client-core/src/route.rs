@@ -331,7 +331,9 @@ impl Client {
                     let until_ms = now.wall_ms + route.hold_ms;
                     item.offers += 1;
                     item.offered_us = now.mono_us;
-                    item.offer_us = now.after_us(item.pause_us(&config).min(route.hold_ms.saturating_mul(MS)));
+                    // A peer that says it holds nothing for long is not to be asked without end.
+                    let hold_us = route.hold_ms.saturating_mul(MS).max(config.reoffer_first_us);
+                    item.offer_us = now.after_us(item.pause_us(&config).min(hold_us));
                     let is_news = item.held_until_ms.replace(until_ms).is_none();
                     if is_news && let Some(message) = item.row.message {
                         let state = MessageState::Held { until_ms };
@@ -374,8 +376,8 @@ impl Client {
         let fingerprint = contact.fingerprint();
         let Some(route) = contact.route.as_mut() else { return };
         if code == error_code::UNKNOWN_QUEUE && !route.restored {
-            route.restored = true;
             if let Some((queue, secret, ticket)) = restore {
+                route.restored = true;
                 let frame = Frame::QueueRestore {
                     request: RequestId(0),
                     fingerprint,
@@ -389,7 +391,7 @@ impl Client {
                 route.asked.insert(request, Asked::Restore);
             }
         }
-        let told_us = u64::from(retry_after_ms) * MS;
+        let told_us = (u64::from(retry_after_ms) * MS).min(self.config.reoffer_max_us);
         let doubled = (SECOND << route.pauses.min(12)).min(10 * MINUTE);
         // Several deposits of one train are refused together: that is one pause.
         if now.mono_us >= route.paused_until_us {
@@ -416,9 +418,12 @@ impl Client {
         };
         let total = (total as usize).min(pirushka_wire::limits::BODY_MAX);
         let lookup = route.lookup.get_or_insert_with(|| Lookup { object, total, bytes: vec![] });
-        if lookup.object == object && lookup.bytes.len() == offset as usize && !part.is_empty() {
-            lookup.bytes.extend(part);
+        if lookup.object != object || lookup.bytes.len() != offset as usize || part.is_empty() {
+            route.looking_up = false;
+            route.lookup = None;
+            return self.lookup_refused(now, id, error_code::REFUSED);
         }
+        lookup.bytes.extend(part);
         if lookup.bytes.len() < lookup.total {
             let offset = lookup.bytes.len() as u32;
             let frame = Frame::Fetch { request: RequestId(0), object: lookup.object, offset };
@@ -439,6 +444,13 @@ impl Client {
         };
         self.adding_trouble(id, trouble);
         self.pause_route(now, id);
+    }
+
+    /// The contact is there, and has perhaps made room: what was refused is tried again at once.
+    pub(crate) fn resume_route(&mut self, now: Now, id: ContactId) {
+        let Some(route) = self.contacts.get_mut(&id).and_then(|c| c.route.as_mut()) else { return };
+        route.paused_until_us = route.paused_until_us.min(now.mono_us);
+        route.pauses = 0;
     }
 
     /// Asks nothing more of this peer for a while that doubles each time.

@@ -176,7 +176,7 @@ impl Client {
                     || epoch.saturating_sub(s.epoch) > STALE_EPOCHS
                     || (s.epoch == epoch && sent.saturating_sub(s.generation) > STALE_GENERATIONS)
             };
-            due && item.has_idle_part() && item.row.sealed.as_ref().is_some_and(aged)
+            due && item.is_settled() && item.row.sealed.as_ref().is_some_and(aged)
         };
         for item in contact.outbox.values_mut() {
             if stale(item) {
