@@ -11,41 +11,41 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The longest that anything on one computer may take, also on a busy one.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The computer that a process runs on.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub(super) struct Place {
     /// The host of the laboratory (`natlab.rs`); `None` is this computer.
-    pub host: Option<&'static str>,
-    pub ip: &'static str,
+    pub(super) host: Option<&'static str>,
+    pub(super) ip: &'static str,
 }
 
 /// This computer, and nobody else's.
-pub const HERE: Place = Place { host: None, ip: "127.0.0.1" };
+pub(super) const HERE: Place = Place { host: None, ip: "127.0.0.1" };
 
 /// A folder for a test.
-pub struct Stage {
+pub(super) struct Stage {
     folder: TempDir,
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { folder: tempfile::Builder::new().prefix("pirushka-test-").tempdir().unwrap() }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// A running peer.
-    pub fn peer(&self, name: &str) -> Peer {
+    pub(super) fn peer(&self, name: &str) -> Peer {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         self.peer_at(name, HERE, port)
     }
 
     /// A running peer at a place of its own.
-    pub fn peer_at(&self, name: &str, place: Place, port: u16) -> Peer {
+    pub(super) fn peer_at(&self, name: &str, place: Place, port: u16) -> Peer {
         let (data, home) = (self.path().join(name), self.path().into());
         let mut peer = Peer { data, port, address: String::new(), child: None, home, place };
         peer.start();
@@ -53,31 +53,31 @@ impl Stage {
     }
 
     /// Somebody without a profile.
-    pub fn nobody(&self, name: &str) -> Person {
+    pub(super) fn nobody(&self, name: &str) -> Person {
         self.nobody_at(name, HERE)
     }
 
     /// The same at another place.
-    pub fn nobody_at(&self, name: &str, place: Place) -> Person {
+    pub(super) fn nobody_at(&self, name: &str, place: Place) -> Person {
         let home = self.path().join(name);
         std::fs::create_dir_all(&home).unwrap();
         Person { name: name.to_owned(), home, place }
     }
 
     /// Somebody with a profile, served by `peer`.
-    pub fn person(&self, name: &str, peer: &Peer) -> Person {
+    pub(super) fn person(&self, name: &str, peer: &Peer) -> Person {
         self.person_at(name, HERE, peer)
     }
 
     /// The same at another place.
-    pub fn person_at(&self, name: &str, place: Place, peer: &Peer) -> Person {
+    pub(super) fn person_at(&self, name: &str, place: Place, peer: &Peer) -> Person {
         let person = self.nobody_at(name, place);
         person.ok(&["init", "--name", name, "--peer", &peer.address, "--key-file"]);
         person
     }
 
     /// Two people on two peers who know each other: peer 1 serves alice, peer 2 serves bob.
-    pub fn two_friends(&self) -> (Peer, Peer, Person, Person) {
+    pub(super) fn two_friends(&self) -> (Peer, Peer, Person, Person) {
         let (one, two) = (self.peer("peer1"), self.peer("peer2"));
         let (alice, bob) = (self.person("alice", &one), self.person("bob", &two));
         befriend(&alice, &bob);
@@ -86,7 +86,7 @@ impl Stage {
 }
 
 /// `guest` introduces itself to `host` by an invite, and both can write.
-pub fn befriend(guest: &Person, host: &Person) {
+pub(super) fn befriend(guest: &Person, host: &Person) {
     let invite = host.ok(&["invite", "new"]);
     let added = guest.ok(&["contact", "add", invite["address"].as_str().unwrap(), "--name", &host.name]);
     assert_eq!(added["state"], "active", "{added}");
@@ -107,9 +107,9 @@ fn program(home: &Path, place: Place) -> Command {
 }
 
 /// A peer, which may be running.
-pub struct Peer {
-    pub address: String,
-    pub data: PathBuf,
+pub(super) struct Peer {
+    pub(super) address: String,
+    pub(super) data: PathBuf,
     home: PathBuf,
     place: Place,
     port: u16,
@@ -118,7 +118,7 @@ pub struct Peer {
 
 impl Peer {
     /// Starts it, or starts it again with the same port and key.
-    pub fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         let listen = format!("{}:{}", self.place.ip, self.port);
         std::fs::create_dir_all(&self.data).unwrap();
         let log = std::fs::File::create(self.data.with_extension("log")).unwrap();
@@ -135,19 +135,19 @@ impl Peer {
     }
 
     /// SIGKILL.
-    pub fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
     /// What `pirushkad status` prints.
-    pub fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         let mut command = program(&self.home, self.place);
         command.args(["__peer", "status", "--json", "--data-dir"]).arg(&self.data);
         let output = command.output().unwrap();
@@ -155,7 +155,7 @@ impl Peer {
     }
 
     /// One number of the status, such as `/messages/held`.
-    pub fn count(&self, pointer: &str) -> u64 {
+    pub(super) fn count(&self, pointer: &str) -> u64 {
         let status = self.status();
         status.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer} in {status}"))
     }
@@ -168,18 +168,18 @@ impl Drop for Peer {
 }
 
 /// A person with a home folder.
-pub struct Person {
-    pub name: String,
-    pub home: PathBuf,
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) home: PathBuf,
     place: Place,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(super) struct Ended {
+    pub(super) code: i32,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
 }
 
 impl Ended {
@@ -192,12 +192,12 @@ impl Ended {
     }
 
     /// The objects on stdout.
-    pub fn objects(&self) -> Vec<Value> {
+    pub(super) fn objects(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}"))).collect()
     }
 
     /// The `code` of the error object on stderr.
-    pub fn error(&self) -> String {
+    pub(super) fn error(&self) -> String {
         let line = self.stderr.lines().last().unwrap_or_default();
         let error: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}"));
         for part in ["what", "why", "fix"] {
@@ -210,24 +210,24 @@ impl Ended {
 
 impl Person {
     /// The command, not started yet; no `--json`.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(&self.home, self.place);
         command.args(arguments);
         command
     }
 
     /// `pirushka ARGUMENTS`, for people.
-    pub fn plain(&self, arguments: &[&str]) -> Ended {
+    pub(super) fn plain(&self, arguments: &[&str]) -> Ended {
         Ended::of(&self.command(arguments).output().unwrap())
     }
 
     /// `pirushka --json ARGUMENTS`
-    pub fn json(&self, arguments: &[&str]) -> Ended {
+    pub(super) fn json(&self, arguments: &[&str]) -> Ended {
         Ended::of(&self.command(arguments).arg("--json").output().unwrap())
     }
 
     /// The same with something on stdin.
-    pub fn json_with(&self, arguments: &[&str], stdin: &[u8]) -> Ended {
+    pub(super) fn json_with(&self, arguments: &[&str], stdin: &[u8]) -> Ended {
         let mut child = self.command(arguments).arg("--json").stdin(Stdio::piped()).spawn().unwrap();
         // A command that refuses early does not read all of it.
         let _ = child.stdin.take().unwrap().write_all(stdin);
@@ -235,33 +235,33 @@ impl Person {
     }
 
     /// The last object of a command that must succeed.
-    pub fn ok(&self, arguments: &[&str]) -> Value {
+    pub(super) fn ok(&self, arguments: &[&str]) -> Value {
         let ended = self.json(arguments);
         assert_eq!(ended.code, 0, "{} {arguments:?}: {ended:?}", self.name);
         ended.objects().pop().unwrap_or_default()
     }
 
     /// `send`, which must come as far as `wait`.
-    pub fn send(&self, to: &Self, text: &str, wait: &str) -> Value {
+    pub(super) fn send(&self, to: &Self, text: &str, wait: &str) -> Value {
         self.ok(&["send", &to.name, text, "--wait", wait, "--timeout", "20s"])
     }
 
     /// The texts that `recv` prints.
-    pub fn recv(&self) -> Vec<String> {
+    pub(super) fn recv(&self) -> Vec<String> {
         let ended = self.json(&["recv"]);
         assert_eq!(ended.code, 0, "{ended:?}");
         ended.objects().iter().map(text_of).collect()
     }
 
     /// A command that goes on.
-    pub fn follow(&self, arguments: &[&str]) -> Following {
+    pub(super) fn follow(&self, arguments: &[&str]) -> Following {
         let mut child = self.command(arguments).arg("--json").spawn().unwrap();
         let lines = Lines::of(child.stdout.take().unwrap());
         Following { child, lines }
     }
 
     /// The process of the engine.
-    pub fn engine_pid(&self) -> u32 {
+    pub(super) fn engine_pid(&self) -> u32 {
         u32::try_from(self.ok(&["status"])["engine"]["pid"].as_u64().unwrap()).unwrap()
     }
 }
@@ -273,14 +273,14 @@ impl Drop for Person {
 }
 
 /// The text of a message.
-pub fn text_of(message: &Value) -> String {
+pub(super) fn text_of(message: &Value) -> String {
     message["body"]["text"].as_str().unwrap_or_default().to_owned()
 }
 
 /// A command that goes on; ended when dropped.
-pub struct Following {
+pub(super) struct Following {
     child: Child,
-    pub lines: Lines,
+    pub(super) lines: Lines,
 }
 
 impl Drop for Following {
@@ -291,7 +291,7 @@ impl Drop for Following {
 }
 
 /// What a process prints, object by object.
-pub struct Lines(Receiver<Value>);
+pub(super) struct Lines(Receiver<Value>);
 
 impl Lines {
     fn of(stdout: ChildStdout) -> Self {
@@ -308,7 +308,7 @@ impl Lines {
     }
 
     /// The next object.
-    pub fn next(&self, what: &str) -> Value {
+    pub(super) fn next(&self, what: &str) -> Value {
         match self.0.recv_timeout(PATIENCE) {
             Ok(object) => object,
             Err(RecvTimeoutError::Timeout) => panic!("{what} did not come"),
@@ -317,13 +317,13 @@ impl Lines {
     }
 
     /// Whether nothing comes for so long.
-    pub fn is_silent_for(&self, time: Duration) -> bool {
+    pub(super) fn is_silent_for(&self, time: Duration) -> bool {
         self.0.recv_timeout(time).is_err()
     }
 }
 
 /// Asks again and again until it holds.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "{what} does not come about");
