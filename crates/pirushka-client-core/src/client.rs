@@ -154,7 +154,10 @@ impl Client {
             self.homes[index].dial.link.path_changed(now);
             self.wake_home_now(now, index);
         }
-        self.probe.forget();
+        self.forget_keepalive(now);
+        for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
+            self.wake_route_now(now, contact);
+        }
         self.turn(now);
     }
 

@@ -1,6 +1,8 @@
 //! The verbs: what a person asks of its client. Each is done when its rows are committed; what follows on the network
 //! follows by itself.
 
+use std::collections::BTreeMap;
+
 use pirushka_e2e::content::{Body, Profile, QueueGrant, Text, TicketData};
 use pirushka_wire::{Address, Fingerprint, Now, PeerAddress, QueueSecret};
 
@@ -10,7 +12,7 @@ use crate::api::{
 use crate::client::{Client, Owner};
 use crate::contact::{Contact, ContactRow};
 use crate::invite::InviteRow;
-use crate::limits::{NAME_MAX, TEXT_MAX};
+use crate::limits::{NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX};
 use crate::outbox::ItemKind;
 use crate::rows::encode;
 
@@ -290,6 +292,7 @@ impl Client {
         for seq in seen {
             contact.seen.insert(seq);
         }
+        contact.seen.keep_highest(RECEIVED_RANGES_MAX);
         contact.changed = true;
         self.writes.put(Table::SeenUpTo, id.0.to_be_bytes(), up_to.0.to_be_bytes().to_vec());
         if self.contacts.get(&id).is_some_and(|c| c.row.state == ContactState::Active) {
@@ -366,7 +369,11 @@ impl Client {
     fn fail_outbox(&mut self, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.volatile.clear();
-        for item in std::mem::take(&mut contact.outbox).into_values() {
+        // Commits stay: after an unblocking the session goes on from there, or not at all.
+        let (commits, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            (std::mem::take(&mut contact.outbox).into_iter()).partition(|(_, item)| item.row.kind == ItemKind::Commit);
+        contact.outbox = commits;
+        for item in gone.into_values() {
             item.delete(&mut self.writes);
             if let Some(message) = item.row.message {
                 let state = MessageState::Failed { reason: Failure::ContactGone };

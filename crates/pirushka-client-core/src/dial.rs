@@ -8,10 +8,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use pirushka_link::{ClientLink, LostReason};
+use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, PeerAddress};
 use rand_core::Rng;
 
 use crate::api::{Event, QueryId, SocketId};
+
+/// A session that was lost sooner counts as a failure: a peer that takes and drops everybody is not asked without end.
+const LASTING_US: u64 = 10 * SECOND;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -44,6 +48,8 @@ pub(crate) struct Dial {
     addresses: Vec<SocketAddr>,
     next_address: usize,
     failures: u32,
+    /// When the session came to stand.
+    up_us: u64,
     retry: Retry,
 }
 
@@ -62,7 +68,17 @@ pub(crate) struct Asker<'a> {
 
 impl Dial {
     pub(crate) fn new(peer: PeerAddress, socket: SocketId, link: ClientLink, retry: Retry) -> Self {
-        Self { peer, socket, link, phase: Phase::Idle, addresses: vec![], next_address: 0, failures: 0, retry }
+        Self {
+            peer,
+            socket,
+            link,
+            phase: Phase::Idle,
+            addresses: vec![],
+            next_address: 0,
+            failures: 0,
+            up_us: 0,
+            retry,
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -110,9 +126,9 @@ impl Dial {
         self.greet_next(now, rng)
     }
 
-    pub(crate) fn established(&mut self) {
+    pub(crate) fn established(&mut self, now: Now) {
         self.phase = Phase::Up;
-        self.failures = 0;
+        self.up_us = now.mono_us;
     }
 
     pub(crate) fn lost(
@@ -122,12 +138,20 @@ impl Dial {
         ask: &mut Asker<'_>,
         rng: &mut impl Rng,
     ) -> (Verdict, Option<QueryId>) {
+        if self.phase == Phase::Up && now.mono_us.saturating_sub(self.up_us) >= LASTING_US {
+            self.failures = 0;
+        }
         match reason {
-            LostReason::Reset | LostReason::Expired | LostReason::Closed => {
+            LostReason::Reset | LostReason::Expired | LostReason::Closed if self.failures == 0 => {
+                self.failures = 1;
                 self.next_address = self.next_address.saturating_sub(1);
                 (self.greet_next(now, rng), None)
             }
             LostReason::Silent => (Verdict::Retrying, self.resolve(now, ask)),
+            LostReason::Reset | LostReason::Expired | LostReason::Closed => {
+                self.next_address = self.addresses.len();
+                (self.greet_next(now, rng), None)
+            }
             LostReason::Unreachable => (self.greet_next(now, rng), None),
         }
     }

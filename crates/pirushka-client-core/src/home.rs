@@ -4,7 +4,7 @@
 //! which makes the list authoritative: what is not on it (a blocked contact's queue, a revoked invite) is closed.
 //! Pushed messages are acknowledged after their rows are on disk, because no packet leaves before the commit.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use pirushka_identity::{Card, IntroPolicy};
@@ -19,6 +19,7 @@ use pirushka_wire::{
 use crate::api::{Event, HomeState, Warning};
 use crate::client::{Client, Owner};
 use crate::dial::{Dial, Phase, Retry, Verdict};
+use crate::limits::RECEIVED_RANGES_MAX;
 use crate::queue::TicketRow;
 use crate::timers::Timer;
 
@@ -26,12 +27,9 @@ use crate::timers::Timer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Register,
-    BundlePart,
     Queue(QueueId),
-    QueueDrop,
-    Token,
-    ListEnd,
-    Poll,
+    /// Nothing depends on the answer.
+    Other,
 }
 
 pub(crate) struct Home {
@@ -45,10 +43,10 @@ pub(crate) struct Home {
     /// Taken in before the incarnation was known.
     unacknowledged: VecDeque<DeliveryId>,
     asked: BTreeMap<RequestId, Asked>,
-    /// Requests of the list that are not answered yet; LIST_END follows the last.
-    list_open: usize,
+    /// Requests of the list that are not answered yet; LIST_END follows the last. Others are not waited for, and must not
+    /// be taken for these: the end of a list that is not whole closes queues.
+    list_open: BTreeSet<RequestId>,
     next_object: u32,
-    last_boot: Option<BootId>,
 }
 
 impl Home {
@@ -61,7 +59,7 @@ impl Home {
         self.taken = RangeSet::new();
         self.unacknowledged.clear();
         self.asked.clear();
-        self.list_open = 0;
+        self.list_open.clear();
     }
 }
 
@@ -79,9 +77,8 @@ impl Client {
             taken: RangeSet::new(),
             unacknowledged: VecDeque::new(),
             asked: BTreeMap::new(),
-            list_open: 0,
+            list_open: BTreeSet::new(),
             next_object: 1,
-            last_boot: None,
         });
     }
 
@@ -90,6 +87,7 @@ impl Client {
         for mut home in std::mem::take(&mut self.homes) {
             home.dial.link.close(now);
             self.sockets.remove(&home.dial.socket);
+            self.queries.retain(|_, owner| !matches!(owner, Owner::Home(_)));
             self.parting.push((home.dial.socket, home.dial.link));
         }
     }
@@ -122,15 +120,15 @@ impl Client {
         match event {
             ClientLinkEvent::Established { welcome, binding } => {
                 let home = &mut self.homes[index];
-                home.dial.established();
+                home.dial.established(now);
                 home.observed = Some(welcome.observed);
-                let restarted = home.last_boot.replace(welcome.boot).is_some_and(|old| old != welcome.boot);
                 self.register(now, index, &binding);
-                self.note_boot(now, index, welcome.boot, restarted);
+                self.note_boot(now, index, welcome.boot);
             }
             ClientLinkEvent::Answered { request, answer } => {
                 if let Some(asked) = self.homes[index].asked.remove(&request) {
                     self.home_answer(now, index, asked, answer);
+                    self.list_progress(now, index, request);
                 }
             }
             ClientLinkEvent::Pushed { delivery, class, queue, mut body } => {
@@ -151,18 +149,18 @@ impl Client {
     }
 
     pub(crate) fn withdraw_queue(&mut self, now: Now, queue: QueueId) {
-        self.ask_homes(now, &Frame::QueueDrop { request: RequestId(0), queue }, Asked::QueueDrop);
+        self.ask_homes(now, &Frame::QueueDrop { request: RequestId(0), queue }, Asked::Other);
     }
 
     pub(crate) fn announce_invite(&mut self, now: Now, id: u32) {
         let Some(invite) = self.invites.get(&id).filter(|invite| invite.is_open(now.wall_s())) else { return };
         let (token_hash, uses, expiry) = (invite.token_hash(), invite.uses_left, invite.expiry_s);
         let frame = Frame::TokenSet { request: RequestId(0), token_hash, uses, expiry };
-        self.ask_homes(now, &frame, Asked::Token);
+        self.ask_homes(now, &frame, Asked::Other);
     }
 
     pub(crate) fn withdraw_invite(&mut self, now: Now, token_hash: [u8; 32]) {
-        self.ask_homes(now, &Frame::TokenDrop { request: RequestId(0), token_hash }, Asked::Token);
+        self.ask_homes(now, &Frame::TokenDrop { request: RequestId(0), token_hash }, Asked::Other);
     }
 
     /// A CARD that names my present homes, with the next sequence number.
@@ -203,10 +201,8 @@ impl Client {
                     row.save(&mut self.writes);
                     self.dirty.insert(row.contact);
                 }
-                self.list_progress(now, index);
             }
-            (Asked::Queue(_) | Asked::Token | Asked::BundlePart, _) => self.list_progress(now, index),
-            (Asked::ListEnd | Asked::QueueDrop | Asked::Poll, _) => {}
+            (Asked::Queue(_) | Asked::Other, _) => {}
         }
     }
 
@@ -239,8 +235,8 @@ impl Client {
             let offset = (n * BODY_PART_MAX) as u32;
             let frame = Frame::Put { request: RequestId(0), object, offset, total, kind: body_kind::BUNDLE, part };
             let request = home.dial.link.request(now, &frame, Class::Bulk);
-            home.asked.insert(request, Asked::BundlePart);
-            home.list_open += 1;
+            home.asked.insert(request, Asked::Other);
+            home.list_open.insert(request);
         }
     }
 
@@ -256,7 +252,7 @@ impl Client {
             };
             let request = home.dial.link.request(now, &frame, Class::Bulk);
             home.asked.insert(request, Asked::Queue(row.queue()));
-            home.list_open += 1;
+            home.list_open.insert(request);
         }
         for invite in self.invites.values().filter(|invite| invite.is_open(wall_s)) {
             let frame = Frame::TokenSet {
@@ -266,22 +262,18 @@ impl Client {
                 expiry: invite.expiry_s,
             };
             let request = home.dial.link.request(now, &frame, Class::Bulk);
-            home.asked.insert(request, Asked::Token);
-            home.list_open += 1;
+            home.asked.insert(request, Asked::Other);
+            home.list_open.insert(request);
         }
     }
 
-    fn list_progress(&mut self, now: Now, index: usize) {
+    fn list_progress(&mut self, now: Now, index: usize, answered: RequestId) {
         let home = &mut self.homes[index];
-        if home.list_open == 0 {
-            return;
-        }
-        home.list_open -= 1;
-        if home.list_open == 0 {
-            let request = home.dial.link.request(now, &Frame::ListEnd { request: RequestId(0) }, Class::Control);
-            home.asked.insert(request, Asked::ListEnd);
-            let request = home.dial.link.request(now, &Frame::Poll { request: RequestId(0) }, Class::Control);
-            home.asked.insert(request, Asked::Poll);
+        if home.list_open.remove(&answered) && home.list_open.is_empty() {
+            for frame in [Frame::ListEnd { request: RequestId(0) }, Frame::Poll { request: RequestId(0) }] {
+                let request = home.dial.link.request(now, &frame, Class::Control);
+                home.asked.insert(request, Asked::Other);
+            }
         }
     }
 
@@ -310,9 +302,12 @@ impl Client {
         match home.incarnation {
             Some(incarnation) => {
                 home.taken.insert(delivery.0);
+                home.taken.keep_highest(RECEIVED_RANGES_MAX);
                 home.dial.link.acknowledge(incarnation, delivery);
             }
-            None => home.unacknowledged.push_back(delivery),
+            // What is pushed beyond this comes again after the registration.
+            None if home.unacknowledged.len() < RECEIVED_RANGES_MAX => home.unacknowledged.push_back(delivery),
+            None => {}
         }
     }
 
@@ -349,9 +344,9 @@ impl Client {
 
     /// The home peer forgot everything: contacts whose messages were held there are asked to offer them again. Spread
     /// over time, so that peers who serve several contacts cannot link them by the moment.
-    fn note_boot(&mut self, now: Now, index: usize, boot: BootId, restarted: bool) {
+    fn note_boot(&mut self, now: Now, index: usize, boot: BootId) {
         let known = self.profile.last_boot.replace(boot.0);
-        let new = restarted || known.is_some_and(|old| old != boot.0);
+        let new = known.is_some_and(|old| old != boot.0);
         if known != Some(boot.0) {
             self.profile.save(&mut self.writes);
         }

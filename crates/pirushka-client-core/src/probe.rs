@@ -101,6 +101,22 @@ impl Client {
         home.dial.link.set_keepalive(now, Some(Keepalive { interval_us, poll_every }));
     }
 
+    /// Another network forgets after another time: back to the keepalive that is safe everywhere.
+    pub(crate) fn forget_keepalive(&mut self, now: Now) {
+        self.finish_probing(now);
+        self.probe.forget();
+        let (interval_us, poll_every) = (self.config.keepalive_us, self.config.poll_every);
+        for home in &mut self.homes {
+            home.keepalive_us = interval_us;
+            if home.is_registered() {
+                home.dial.link.set_keepalive(now, Some(Keepalive { interval_us, poll_every }));
+            }
+        }
+        if self.homes.iter().any(super::home::Home::is_registered) {
+            self.start_probing(now);
+        }
+    }
+
     pub(crate) fn finish_probing(&mut self, now: Now) {
         self.probe.finished = true;
         self.probe.asked = None;

@@ -84,7 +84,7 @@ impl Client {
             self.close_route(now, id);
         }
         if self.contacts.get(&id).is_some_and(|c| c.route.is_none()) {
-            if self.routes_open() >= ROUTES_MAX {
+            if self.routes_open() >= ROUTES_MAX && !self.give_up_a_route(now) {
                 self.timers.set_earlier(Timer::Contact(id), now.after_us(SECOND));
                 return false;
             }
@@ -109,6 +109,7 @@ impl Client {
         route.dial.link.close(now);
         self.parting.push((route.dial.socket, route.dial.link));
         self.sockets.remove(&route.dial.socket);
+        self.queries.retain(|_, owner| *owner != Owner::Route(id));
     }
 
     /// Closes the route when nothing was asked through it for a while; says when to look again.
@@ -136,7 +137,7 @@ impl Client {
     pub(crate) fn route_event(&mut self, now: Now, id: ContactId, event: ClientLinkEvent) {
         match event {
             ClientLinkEvent::Established { welcome, binding: _ } => {
-                self.route_up(id, welcome.boot, u64::from(welcome.terms.hold_s) * 1000);
+                self.route_up(now, id, welcome.boot, u64::from(welcome.terms.hold_s) * 1000);
             }
             ClientLinkEvent::Answered { request, answer } => {
                 let route = self.contacts.get_mut(&id).and_then(|c| c.route.as_mut());
@@ -237,6 +238,16 @@ impl Client {
         route.used_us = now.mono_us;
     }
 
+    /// Closes a route whose peer does not answer, or one that rests, so that others get their turn.
+    fn give_up_a_route(&mut self, now: Now) -> bool {
+        let idle = |route: &Route| route.dial.is_up() && route.requests() == 0;
+        let routes = self.contacts.iter().filter_map(|(&id, c)| Some((id, c.route.as_ref()?)));
+        let spare = routes.filter(|(_, route)| route.dial.waiting_until().is_some() || idle(route));
+        let Some(id) = spare.min_by_key(|(_, route)| route.used_us).map(|(id, _)| id) else { return false };
+        self.close_route(now, id);
+        true
+    }
+
     fn routes_open(&self) -> usize {
         self.contacts.values().filter(|c| c.route.is_some()).count()
     }
@@ -261,10 +272,10 @@ impl Client {
     }
 
     /// The session stands. What was held in another boot is gone: it is queued again and offered at once.
-    fn route_up(&mut self, id: ContactId, boot: BootId, hold_ms: u64) {
+    fn route_up(&mut self, now: Now, id: ContactId, boot: BootId, hold_ms: u64) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let Some(route) = contact.route.as_mut() else { return };
-        route.dial.established();
+        route.dial.established(now);
         route.boot = Some(boot);
         route.hold_ms = hold_ms;
         for item in contact.outbox.values_mut() {
@@ -375,21 +386,22 @@ impl Client {
         });
         let fingerprint = contact.fingerprint();
         let Some(route) = contact.route.as_mut() else { return };
-        if code == error_code::UNKNOWN_QUEUE && !route.restored {
-            if let Some((queue, secret, ticket)) = restore {
-                route.restored = true;
-                let frame = Frame::QueueRestore {
-                    request: RequestId(0),
-                    fingerprint,
-                    queue,
-                    secret_hash: pirushka_identity::proofs::queue_secret_hash(&secret),
-                    quota_kib: ticket.quota_kib,
-                    expiry: ticket.expiry,
-                    mac: ticket.mac,
-                };
-                let request = route.dial.link.request(now, &frame, Class::Control);
-                route.asked.insert(request, Asked::Restore);
-            }
+        if code == error_code::UNKNOWN_QUEUE
+            && !route.restored
+            && let Some((queue, secret, ticket)) = restore
+        {
+            route.restored = true;
+            let frame = Frame::QueueRestore {
+                request: RequestId(0),
+                fingerprint,
+                queue,
+                secret_hash: pirushka_identity::proofs::queue_secret_hash(&secret),
+                quota_kib: ticket.quota_kib,
+                expiry: ticket.expiry,
+                mac: ticket.mac,
+            };
+            let request = route.dial.link.request(now, &frame, Class::Control);
+            route.asked.insert(request, Asked::Restore);
         }
         let told_us = (u64::from(retry_after_ms) * MS).min(self.config.reoffer_max_us);
         let doubled = (SECOND << route.pauses.min(12)).min(10 * MINUTE);
@@ -444,6 +456,19 @@ impl Client {
         };
         self.adding_trouble(id, trouble);
         self.pause_route(now, id);
+    }
+
+    /// The network has changed: what did not answer may answer now.
+    pub(crate) fn wake_route_now(&mut self, now: Now, id: ContactId) {
+        self.asking(Owner::Route(id), |client, ask| {
+            let route = client.contacts.get_mut(&id).and_then(|c| c.route.as_mut());
+            let query = route.and_then(|route| {
+                route.dial.link.path_changed(now);
+                route.dial.wake_now(now, ask)
+            });
+            ((), query)
+        });
+        self.dirty.insert(id);
     }
 
     /// The contact is there, and has perhaps made room: what was refused is tried again at once.

@@ -127,7 +127,7 @@ impl Client {
         }
     }
 
-    fn enqueue_commit(&mut self, now: Now, id: ContactId, bytes: Vec<u8>, number: u64, epoch: u64) {
+    pub(crate) fn enqueue_commit(&mut self, now: Now, id: ContactId, bytes: Vec<u8>, number: u64, epoch: u64) {
         let content = self.random();
         let item_id = self.profile.take_item();
         self.profile.save(&mut self.writes);
@@ -183,6 +183,9 @@ impl Client {
                 item.unseal();
             }
             let moved = item.row.sealed.as_ref().is_some_and(|s| s.queue != grant.queue);
+            if moved && item.row.kind == ItemKind::Welcome {
+                item.unseal();
+            }
             if moved && item.row.kind == ItemKind::Commit {
                 let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
                 let old = item.row.sealed.take();

@@ -10,6 +10,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::contact::Contact;
+use crate::outbox::ItemKind;
 use crate::{Client, ClientConfig, ContactId, ContactState, Event, MessageBody, Table};
 
 const NOW: Now = Now { mono_us: 1_000_000, wall_ms: 1_793_491_200_000 };
@@ -201,4 +202,54 @@ fn t26_a_ticket_without_end_is_a_ticket() {
     desk.client.contacts.get_mut(&desk.bob).unwrap().row.greeted = true;
     desk.client.dirty.insert(desk.bob);
     desk.commit();
+}
+
+#[test]
+fn contacts_whose_peers_are_dead_do_not_keep_others_from_being_reached() {
+    let mut desk = Desk::new();
+    let everybody = (0..=crate::limits::ROUTES_MAX as u32).map(|n| ContactId(100 + n));
+    for id in everybody.clone() {
+        let mut contact = Contact::new(id, id.0.to_string(), Fingerprint([0; 32]), ContactState::Active, NOW.wall_ms);
+        contact.row.peer = Some(peer("dead.example").to_string());
+        desk.client.contacts.insert(id, contact);
+        desk.client.open_route(NOW, id);
+        for query in desk.client.queries.keys().copied().collect::<Vec<_>>() {
+            desk.client.handle_resolved(NOW, query, vec![]);
+        }
+    }
+    let reached = |id: &ContactId| desk.client.contacts[id].route.is_some();
+    assert!(reached(&everybody.clone().last().unwrap()));
+    assert_eq!(everybody.filter(reached).count(), crate::limits::ROUTES_MAX);
+}
+
+#[test]
+fn a_commit_under_way_outlives_a_block() {
+    let mut desk = Desk::new();
+    desk.bob_says(1, grant("new.example"));
+    desk.commit();
+    desk.client.enqueue_commit(NOW, desk.bob, vec![1; 100], 1, 1);
+    desk.client.block(NOW, desk.bob).unwrap();
+    desk.restart();
+    desk.client.unblock(NOW, desk.bob).unwrap();
+    desk.commit();
+    assert!(desk.client.contacts[&desk.bob].outbox.values().any(|item| item.row.kind == ItemKind::Commit));
+}
+
+#[test]
+fn a_changed_network_ends_every_pause_and_the_long_keepalive() {
+    let mut desk = Desk::new();
+    desk.client.homes[0].keepalive_us = 110 * SECOND;
+    desk.client.open_route(NOW, desk.bob);
+    desk.bob_says(1, grant("dead.example"));
+    desk.client.open_route(NOW, desk.bob);
+    for query in desk.client.queries.keys().copied().collect::<Vec<_>>() {
+        desk.client.handle_resolved(NOW, query, vec![]);
+    }
+    let waits = |desk: &Desk| {
+        desk.client.contacts[&desk.bob].route.as_ref().is_some_and(|route| route.dial.waiting_until().is_some())
+    };
+    assert!(waits(&desk));
+    desk.client.network_changed(NOW);
+    assert!(!waits(&desk));
+    assert_eq!(desk.client.homes[0].keepalive_us, ClientConfig::default().keepalive_us);
 }
