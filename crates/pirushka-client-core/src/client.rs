@@ -123,6 +123,7 @@ impl Client {
             match timer {
                 Timer::Contact(contact) => drop(self.dirty.insert(contact)),
                 Timer::Gap(contact) => self.show_gap(now, contact),
+                Timer::Key(contact) => self.ask_peer_key(contact),
                 Timer::Home(index) => self.home_timer(now, index),
                 Timer::Probe => self.probe_timer(now),
             }

@@ -15,6 +15,7 @@ use crate::invite::InviteRow;
 use crate::limits::{NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX};
 use crate::outbox::ItemKind;
 use crate::rows::encode;
+use crate::timers::Timer;
 
 impl Client {
     /// Chooses the peer that serves me. Contacts learn it from a new CARD and new grants.
@@ -232,8 +233,9 @@ impl Client {
                 memory.hello = hello.or(memory.hello);
             });
         }
-        self.timers.clear(crate::timers::Timer::Contact(id));
-        self.timers.clear(crate::timers::Timer::Gap(id));
+        for timer in [Timer::Contact(id), Timer::Gap(id), Timer::Key(id)] {
+            self.timers.clear(timer);
+        }
         self.dirty.remove(&id);
         self.events.push_back(Event::Contact(id));
         self.turn(now);
@@ -251,12 +253,7 @@ impl Client {
         if text.len() > TEXT_MAX {
             return Err(Misuse::TextTooLong(text.len()));
         }
-        let contact = self.contacts.get(&id).ok_or(Misuse::NoSuchContact)?;
-        match contact.row.state {
-            ContactState::Blocked => return Err(Misuse::Blocked(contact.row.name.clone())),
-            ContactState::Request => return Err(Misuse::NotAccepted(contact.row.name.clone())),
-            ContactState::Adding | ContactState::Active => {}
-        }
+        self.writable(id)?;
         let message = self.profile.take_messages(1);
         let body = Body::Text(Text { text: text.to_owned(), reply_to: None });
         let (seq, content) =
@@ -302,7 +299,7 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn peer_key_found(&mut self, _now: Now, id: ContactId, key: Option<pirushka_wire::PeerId>) {
+    pub(crate) fn peer_key_found(&mut self, now: Now, id: ContactId, key: Option<pirushka_wire::PeerId>) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let Some((host, port)) = contact.row.keyless.clone() else { return };
         match (key, host.parse()) {
@@ -312,7 +309,10 @@ impl Client {
                 contact.changed = true;
                 self.dirty.insert(id);
             }
-            _ => self.adding_trouble(id, crate::api::AddingTrouble::NoKey),
+            _ => {
+                self.adding_trouble(id, crate::api::AddingTrouble::NoKey);
+                self.timers.set(Timer::Key(id), now.after_us(10 * self.config.retry_max_us));
+            }
         }
     }
 
@@ -323,6 +323,16 @@ impl Client {
         self.next_query += 1;
         self.queries.insert(query, Owner::Key(id));
         self.events.push_back(Event::ResolveKey { query, host });
+    }
+
+    /// Whether something may be written to this person.
+    pub(crate) fn writable(&self, id: ContactId) -> Result<(), Misuse> {
+        let contact = self.contacts.get(&id).ok_or(Misuse::NoSuchContact)?;
+        match contact.row.state {
+            ContactState::Blocked => Err(Misuse::Blocked(contact.row.name.clone())),
+            ContactState::Request => Err(Misuse::NotAccepted(contact.row.name.clone())),
+            ContactState::Adding | ContactState::Active => Ok(()),
+        }
     }
 
     fn request(&mut self, id: ContactId) -> Result<&mut Contact, Misuse> {

@@ -158,12 +158,6 @@ pub(crate) struct ContactRow {
     /// Whether a hello of mine (CARD and queue) was put in the outbox.
     #[n(25)]
     pub(crate) greeted: bool,
-    /// Seq of my CARD that this contact was sent last.
-    #[n(26)]
-    pub(crate) card_given: u64,
-    /// When the contact was added, Unix milliseconds.
-    #[n(27)]
-    pub(crate) added_ms: u64,
     /// My texts that were delivered but not read yet: sequence number, message.
     #[n(28)]
     pub(crate) unread: Vec<(u64, MessageId)>,
@@ -185,6 +179,9 @@ pub(crate) struct ContactRow {
     #[n(34)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) hello: Option<[u8; 16]>,
+    /// The other side has asked for a commit; it does so once an epoch.
+    #[n(35)]
+    pub(crate) commit_wanted: bool,
 }
 
 /// A person, in memory.
@@ -207,8 +204,6 @@ pub(crate) struct Contact {
     pub(crate) trouble: Option<AddingTrouble>,
     /// The hello waits for a ticket until this moment.
     pub(crate) ticket_wait_us: Option<u64>,
-    /// The other side has asked for a commit.
-    pub(crate) commit_wanted: bool,
     /// The next receipt asks for everything unconfirmed to be offered again: my peer was restarted.
     pub(crate) ask_again: bool,
     pub(crate) reassembly: Reassembly,
@@ -235,7 +230,6 @@ impl Contact {
             gap_due_us: None,
             trouble: None,
             ticket_wait_us: None,
-            commit_wanted: false,
             ask_again: false,
             reassembly: Reassembly::new(),
             pending: BTreeMap::new(),
@@ -272,8 +266,6 @@ impl Contact {
             epoch_ms: now_ms,
             epoch_messages: 0,
             greeted: false,
-            card_given: 0,
-            added_ms: now_ms,
             unread: vec![],
             unseen: vec![],
             active_ms: now_ms,
@@ -281,6 +273,7 @@ impl Contact {
             grant_seq: 0,
             name_seq: 0,
             hello: None,
+            commit_wanted: false,
         })
     }
 

@@ -34,7 +34,8 @@ impl Client {
             Body::Profile(profile) => self.learn_name(id, seq, &profile.name),
             Body::PleaseCommit => {
                 if let Some(contact) = self.contacts.get_mut(&id) {
-                    contact.commit_wanted = true;
+                    contact.row.commit_wanted = true;
+                    contact.changed = true;
                 }
             }
             Body::Receipt | Body::OfferAgain => {}

@@ -161,8 +161,6 @@ impl Client {
         let name = self.profile.name.clone();
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let token = contact.token();
-        contact.row.card_given = card.seq();
-        contact.changed = true;
         let Some(item) = contact.outbox.get_mut(&item) else { return };
         let hello = Hello { card: card.encode(), grant, name, sas: step, token, text: None };
         let content = Content {

@@ -98,6 +98,9 @@ impl Client {
         if memory.hello == Some(about.id) {
             return self.count("introduction of somebody who was turned away or removed");
         }
+        if !self.invites.values().any(|invite| Some(invite.token()) == hello.token) {
+            return self.count("introduction by an invite that was taken back");
+        }
         let auto = self.use_invite(now, &hello);
         let requests = self.contacts.values().filter(|c| c.row.state == ContactState::Request).count();
         if self.contacts.len() >= CONTACTS_MAX || (!auto && requests >= REQUESTS_MAX) {

@@ -16,6 +16,8 @@ pub const GROUPS_MAX: usize = 32;
 pub const RECEIVED_RANGES_MAX: usize = 512;
 /// Messages of a contact that wait for a commit. Beyond, they are acknowledged and dropped; the sender offers again.
 pub const UNREADABLE_MAX: usize = 256;
+/// Likewise in bytes: as much as a peer holds in one queue.
+pub const UNREADABLE_BYTES_MAX: usize = 1024 * 1024;
 /// Gap markers per contact; older gaps are no longer filled in place.
 pub const GAPS_MAX: usize = 64;
 /// A gap wider than this is shown, but late messages do not find places reserved in it.

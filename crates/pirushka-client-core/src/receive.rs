@@ -11,7 +11,7 @@ use pirushka_wire::{Now, QueueId};
 use crate::api::{ContactId, ContactState, Table};
 use crate::client::Client;
 use crate::contact::pending_key;
-use crate::limits::UNREADABLE_MAX;
+use crate::limits::{UNREADABLE_BYTES_MAX, UNREADABLE_MAX};
 use crate::outbox::{Item, ItemKind};
 
 /// A part of a long message, until the others are there.
@@ -178,12 +178,13 @@ impl Client {
         }
     }
 
-    fn keep_pending(&mut self, id: ContactId, bytes: Vec<u8>, keep: bool) {
+    pub(crate) fn keep_pending(&mut self, id: ContactId, bytes: Vec<u8>, keep: bool) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         if !keep || contact.pending.values().any(|other| *other == bytes) {
             return;
         }
-        if contact.pending.len() >= UNREADABLE_MAX {
+        let held: usize = contact.pending.values().map(Vec::len).sum();
+        if contact.pending.len() >= UNREADABLE_MAX || held.saturating_add(bytes.len()) > UNREADABLE_BYTES_MAX {
             return self.count("unreadable message beyond the limit");
         }
         let arrival = contact.pending.last_key_value().map_or(0, |(n, _)| n + 1);

@@ -91,7 +91,7 @@ impl Client {
             return;
         }
         let (epoch_ms, messages, active_ms) = (contact.row.epoch_ms, contact.row.epoch_messages, contact.row.active_ms);
-        let wanted = contact.commit_wanted;
+        let wanted = contact.row.commit_wanted;
         let asked_in = contact.row.commit_asked_in;
         let Some((number, session)) = contact.current_session() else { return };
         let (epoch, may_commit) = (session.epoch(), session.may_commit());
@@ -132,7 +132,7 @@ impl Client {
         let item_id = self.profile.take_item();
         self.profile.save(&mut self.writes);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        contact.commit_wanted = false;
+        contact.row.commit_wanted = false;
         contact.row.epoch_ms = now.wall_ms;
         contact.row.epoch_messages = 0;
         contact.changed = true;
@@ -235,8 +235,10 @@ impl Client {
         contact.row.epoch_messages += 1;
         contact.row.active_ms = now.wall_ms;
         contact.changed = true;
-        // The receipt rode along.
-        contact.receipt_due_us = None;
+        if !contact.ask_again {
+            // The receipt rode along.
+            contact.receipt_due_us = None;
+        }
         if let Some(item) = contact.outbox.get_mut(&item) {
             item.seal(sealed);
             item.save(writes);

@@ -218,7 +218,7 @@ fn contacts_whose_peers_are_dead_do_not_keep_others_from_being_reached() {
         }
     }
     let reached = |id: &ContactId| desk.client.contacts[id].route.is_some();
-    assert!(reached(&everybody.clone().last().unwrap()));
+    assert!(reached(&everybody.clone().next_back().unwrap()));
     assert_eq!(everybody.filter(reached).count(), crate::limits::ROUTES_MAX);
 }
 
@@ -252,4 +252,38 @@ fn a_changed_network_ends_every_pause_and_the_long_keepalive() {
     desk.client.network_changed(NOW);
     assert!(!waits(&desk));
     assert_eq!(desk.client.homes[0].keepalive_us, ClientConfig::default().keepalive_us);
+}
+
+#[test]
+fn a_wish_for_new_keys_outlives_a_restart() {
+    let mut desk = Desk::new();
+    desk.bob_says(1, Body::PleaseCommit);
+    desk.restart();
+    assert!(desk.client.contacts[&desk.bob].row.commit_wanted);
+}
+
+#[test]
+fn a_key_that_was_not_found_is_looked_for_again() {
+    let mut desk = Desk::new();
+    desk.client.contacts.get_mut(&desk.bob).unwrap().row.keyless = Some(("bob.example".into(), 1));
+    desk.client.ask_peer_key(desk.bob);
+    let asked = |desk: &mut Desk| {
+        desk.commit();
+        let asked = std::iter::from_fn(|| desk.client.poll_event());
+        asked.filter_map(|e| if let Event::ResolveKey { query, .. } = e { Some(query) } else { None }).last()
+    };
+    let query = asked(&mut desk).unwrap();
+    desk.client.handle_peer_key(NOW, query, None);
+    assert_eq!(asked(&mut desk), None);
+    desk.client.handle_timeout(later(11 * MINUTE));
+    assert!(asked(&mut desk).is_some());
+}
+
+#[test]
+fn t20_what_cannot_be_read_is_kept_up_to_a_bound() {
+    let mut desk = Desk::new();
+    for n in 0..100u8 {
+        desk.client.keep_pending(desk.bob, vec![n; 64 * 1024], true);
+    }
+    assert_eq!(desk.client.contacts[&desk.bob].pending.len(), 16);
 }

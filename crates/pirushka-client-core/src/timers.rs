@@ -11,6 +11,8 @@ pub(crate) enum Timer {
     Contact(ContactId),
     /// Show a gap.
     Gap(ContactId),
+    /// Look for the key of a contact's peer again.
+    Key(ContactId),
     /// Try the home peer with this index again, or renew what it was told.
     Home(usize),
     /// Go on with probing for a longer keepalive.

@@ -53,8 +53,9 @@ impl Client {
     /// Another run of the six digits, because the person asks for it.
     ///
     /// # Errors
-    /// There is no such contact, or it has had its three runs.
+    /// There is no such contact, it is blocked or not accepted, or it has had its three runs.
     pub fn rerun_code(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
+        self.writable(id)?;
         let mut verification = self.verification(id).ok_or(Misuse::NoSuchContact)?;
         let step = verification.start(&mut self.rng).map_err(|_| Misuse::CodeExhausted)?;
         self.keep_verification(id, &verification);
