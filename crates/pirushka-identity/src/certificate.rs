@@ -49,6 +49,10 @@ pub struct Certificate {
     fingerprint: Fingerprint,
 }
 
+const SEQUENCE: u8 = 0x30;
+/// What stands before the 64 bytes of the signature: AlgorithmIdentifier { 1.3.101.112 }, BIT STRING, no unused bits.
+const SIGNATURE_HEAD: [u8; 10] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x41, 0x00];
+
 impl Certificate {
     /// Reads and verifies.
     ///
@@ -66,6 +70,11 @@ impl Certificate {
             return Err(CertificateError::NotX509);
         }
         let public_key = ed25519_key(&x509)?;
+        // The signature does not cover what stands around it, so there is one way only to write that.
+        let tail_is_ours = der.last_chunk::<74>().is_some_and(|tail| tail[..10] == SIGNATURE_HEAD);
+        if der.first() != Some(&SEQUENCE) || !tail_is_ours {
+            return Err(CertificateError::NotEd25519);
+        }
         if x509.subject().iter().next().is_some() || x509.issuer().iter().next().is_some() {
             return Err(CertificateError::Named);
         }

@@ -241,6 +241,16 @@ proptest! {
     }
 }
 
+#[test]
+fn no_changed_bit_of_a_certificate_passes() {
+    let der = person(1).certificate().der().to_vec();
+    for bit in 0..8 * der.len() {
+        let mut changed = der.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(Certificate::parse(&changed).is_err(), "bit {bit}");
+    }
+}
+
 fn person(n: u8) -> Identity {
     Identity::generate(&mut ChaCha20Rng::from_seed([n; 32]))
 }
