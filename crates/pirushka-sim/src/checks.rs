@@ -19,6 +19,8 @@ pub enum Rule {
     S6,
     /// No panic, no endless loop.
     S7,
+    /// Two honest contacts see the same six digits, and no honest run of them is called forged.
+    Digits,
     /// After faults stop, every message is shown within the time.
     L1,
     /// After faults stop, everybody is reachable within a keepalive and a round trip.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// The accounts of one run of one peer.
+/// The accounts of one peer. A restart changes nothing: cookies outlive it, so what an address proved stays proven.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     accounts: BTreeMap<SocketAddr, Account>,
@@ -24,11 +24,6 @@ impl Ledger {
     /// This address never sends anything with a valid MAC1: it must not be answered.
     pub(crate) fn expect_silence(&mut self, address: SocketAddr) {
         self.mute.insert(address);
-    }
-
-    /// The peer restarted: it knows of no proof.
-    pub(crate) fn restart(&mut self) {
-        self.accounts.clear();
     }
 
     pub(crate) fn arrived_at_peer(&mut self, from: SocketAddr, bytes: usize) {

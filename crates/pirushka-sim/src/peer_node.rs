@@ -74,7 +74,6 @@ impl PeerNode {
     /// Starts (again): nothing is remembered but the key.
     pub(crate) fn start(&mut self, net_us: u64) {
         let now = self.clock.now(net_us);
-        self.ledger.restart();
         self.running = Some(Peer::new(self.config.clone(), self.key.clone(), self.seeds.seed32(), now));
     }
 }

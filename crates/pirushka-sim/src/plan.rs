@@ -4,7 +4,7 @@
 
 use pirushka_netsim::{LinkConfig, NatConfig, NatKind};
 use pirushka_peer_core::PeerConfig;
-use pirushka_wire::time::SECOND;
+use pirushka_wire::time::{DAY, HOUR, SECOND};
 
 use crate::rand::Rand;
 
@@ -21,6 +21,19 @@ pub struct Plan {
     pub steps: Vec<(u64, Step)>,
     /// From here on nothing breaks any more.
     pub calm_us: u64,
+    /// Then somebody may be away for long, while the others write.
+    pub absence: Option<Absence>,
+}
+
+/// A long time without a user's machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Absence {
+    /// Who.
+    pub user: usize,
+    /// Between an hour and thirteen days.
+    pub us: u64,
+    /// Whether all peers restart in the meantime.
+    pub peers_restart: bool,
 }
 
 /// A user of the plan.
@@ -113,9 +126,14 @@ impl Plan {
         let peers = (0..rand.between(1, 3)).map(|_| limits(&mut rand)).collect::<Vec<_>>();
         let users = (0..rand.between(2, 4)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
         let calm_us = rand.between(20 * SECOND, scale.faults_us);
-        let mut plan = Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us };
+        let mut plan = Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us, absence: None };
         plan.messages(&mut rand, scale);
         plan.faults(&mut rand);
+        plan.absence = rand.percent(10).then(|| Absence {
+            user: rand.below(plan.users.len() as u64) as usize,
+            us: if rand.percent(50) { rand.between(HOUR, DAY) } else { rand.between(DAY, 13 * DAY) },
+            peers_restart: rand.percent(50),
+        });
         plan.steps.sort_by_key(|(at, _)| *at);
         plan
     }

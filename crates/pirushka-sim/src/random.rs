@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use pirushka_client_core::{Client, ClientConfig, HomeState, MessageId, Warning};
 use pirushka_netsim::LinkConfig;
-use pirushka_wire::time::{HOUR, MINUTE, SECOND};
+use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
 
 use crate::checks::{Rule, Violation};
 use crate::person::Person;
-use crate::plan::{CrashPoint, Plan, Scale, Step};
+use crate::plan::{Absence, CrashPoint, Plan, Scale, Step};
 use crate::rand::Rand;
 use crate::raw::{RawConfig, RawUser};
 use crate::world::{User, World};
@@ -181,6 +181,9 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
             world.wake(user);
         }
     }
+    if let Some(absence) = plan.absence {
+        stay_away(&mut world, &mut rand, &mut situations, &mut sent, absence);
+    }
     let calm_us = world.now_us();
     if !world.until(calm_us + REACHABLE_US, all_online) && world.violations.is_empty() {
         let states: Vec<_> = world.users.iter().map(Person::home_state).collect();
@@ -203,6 +206,7 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         );
         world.breach(Rule::L1, what);
     }
+    check_digits(&mut world, &mut situations);
     situations.peers(&world);
     situations.persons(&world);
     if print && !world.violations.is_empty() {
@@ -216,6 +220,51 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         entries: world.trace.entries,
         situations: situations.0,
         violations: world.violations,
+    }
+}
+
+/// Somebody's machine is off for long; the others go on writing.
+fn stay_away(
+    world: &mut World<Person>,
+    rand: &mut Rand,
+    situations: &mut Situations,
+    sent: &mut Vec<SentText>,
+    absence: Absence,
+) {
+    world.kill(absence.user);
+    let begun = world.now_us();
+    let mut moments: Vec<u64> = (0..rand.between(1, 12)).map(|_| rand.below(absence.us)).collect();
+    moments.sort_unstable();
+    for (n, at) in moments.into_iter().enumerate() {
+        world.run_until(begun + at);
+        if n == 2 && absence.peers_restart {
+            (0..world.peers.len()).for_each(|peer| {
+                world.crash_peer(peer);
+                world.start_peer(peer);
+            });
+        }
+        let from = (absence.user + 1) % world.users.len();
+        let to = if rand.percent(70) { absence.user } else { (from + 1) % world.users.len() };
+        let size = rand.between(1, 3_000) as usize;
+        real_step(world, rand, situations, sent, Step::Send { from, to, size });
+    }
+    world.run_until(begun + absence.us);
+    world.wake(absence.user);
+    situations.count(if absence.us > DAY { "somebody is away for days" } else { "somebody is away for hours" });
+}
+
+fn check_digits(world: &mut World<Person>, situations: &mut Situations) {
+    for a in 0..world.users.len() {
+        for b in 0..a {
+            match world.digits(a, b) {
+                Some((here, there)) if here != there => world.breach(Rule::Digits, format!("{here} and {there}")),
+                Some(_) => situations.count("two people can compare six digits"),
+                None => situations.count("the six digits are not there yet"),
+            }
+        }
+        if world.users[a].warnings.iter().any(|warning| matches!(warning, Warning::CodeForged(_))) {
+            world.breach(Rule::Digits, "an honest run is called forged".into());
+        }
     }
 }
 
@@ -234,6 +283,9 @@ fn real_step(
             Ok((id, said)) => {
                 if size > 8_000 {
                     situations.count("a text in many chunks");
+                }
+                if rand.percent(30) {
+                    world.read(from, to);
                 }
                 // A process that dies before the commit has not taken the text.
                 if world.users[from].state_of(id).is_some() {

@@ -1,6 +1,6 @@
 //! What stories need: people who meet, write to each other, and wait.
 
-use pirushka_client_core::{ContactId, ContactState, MessageId, MessageState};
+use pirushka_client_core::{CodeState, ContactId, ContactState, MessageId, MessageState};
 use pirushka_wire::Address;
 use pirushka_wire::time::{DAY, SECOND};
 
@@ -101,6 +101,28 @@ impl World<Person> {
         let said = self.users[from].say(now, &name, contact, size)?;
         self.settle_user(from);
         Ok(said)
+    }
+
+    /// The person has seen everything that a contact wrote.
+    pub fn read(&mut self, reader: usize, writer: usize) {
+        let now = self.now_of(reader);
+        let Some(contact) = self.contact_id(reader, writer) else { return };
+        let last = self.users[reader].conversation(contact).last().map(|message| message.id);
+        if let (Some(last), Some(client)) = (last, self.users[reader].client_mut()) {
+            // The contact was just found, so this cannot fail.
+            let _ = client.mark_seen(now, contact, last);
+            self.settle_user(reader);
+        }
+    }
+
+    /// What two contacts see as their six digits, if both see some.
+    #[must_use]
+    pub fn digits(&self, a: usize, b: usize) -> Option<(String, String)> {
+        let of = |one: usize, other: usize| match self.users[one].contact(self.users[other].fingerprint())?.code {
+            CodeState::Ready(digits) => Some(digits),
+            CodeState::Pending | CodeState::Exhausted | CodeState::Forged => None,
+        };
+        Some((of(a, b)?, of(b, a)?))
     }
 
     /// How far a message has come at its sender.
