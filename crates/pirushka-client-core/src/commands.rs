@@ -109,13 +109,14 @@ impl Client {
                 ContactState::Adding | ContactState::Request | ContactState::Active => Misuse::AlreadyContact(name),
             });
         }
-        let name = match name {
+        let chosen = match name {
             Some(name) => self.unused_name(name, None)?,
             None => self.free_name("contact"),
         };
         let id = self.profile.take_contact();
         self.profile.save(&mut self.writes);
-        let mut contact = Contact::new(id, name, address.fingerprint, ContactState::Adding, now.wall_ms);
+        let mut contact = Contact::new(id, chosen, address.fingerprint, ContactState::Adding, now.wall_ms);
+        contact.row.unnamed = name.is_none();
         contact.recall(&self.memory_of(&address.fingerprint));
         contact.row.peer = address.peer().map(|peer| peer.to_string());
         contact.row.token = address.token.map(|token| token.0);
@@ -165,6 +166,7 @@ impl Client {
         let name = self.unused_name(name, Some(id))?;
         let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
         contact.row.name = name;
+        contact.row.unnamed = false;
         contact.changed = true;
         self.events.push_back(Event::Contact(id));
         self.turn(now);

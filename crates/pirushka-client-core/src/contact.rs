@@ -182,6 +182,9 @@ pub(crate) struct ContactRow {
     /// The other side has asked for a commit; it does so once an epoch.
     #[n(35)]
     pub(crate) commit_wanted: bool,
+    /// The person gave it no name: it gets the one that it calls itself.
+    #[n(36)]
+    pub(crate) unnamed: bool,
 }
 
 /// A person, in memory.
@@ -274,6 +277,7 @@ impl Contact {
             name_seq: 0,
             hello: None,
             commit_wanted: false,
+            unnamed: false,
         })
     }
 

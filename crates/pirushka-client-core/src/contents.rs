@@ -87,10 +87,15 @@ impl Client {
     }
 
     fn learn_name(&mut self, id: ContactId, seq: u64, name: &str) {
+        let claimed = cleaned(name);
+        let free = self.free_name(&claimed);
         let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.row.name_seq < seq) else { return };
         contact.row.name_seq = seq;
         contact.changed = true;
-        let claimed = cleaned(name);
+        if contact.row.unnamed && !claimed.is_empty() {
+            contact.row.name = free;
+            contact.row.unnamed = false;
+        }
         if contact.row.claimed_name != claimed {
             contact.row.claimed_name = claimed;
             self.events.push_back(Event::Contact(id));

@@ -229,3 +229,13 @@ fn the_six_digits_are_equal_survive_restarts_and_can_be_run_three_times() {
     assert_eq!(code(&town, a, b), Some(CodeState::Exhausted), "removing hands out no further run");
     talk(&mut town);
 }
+
+#[test]
+fn a_contact_that_was_given_no_name_is_called_as_it_calls_itself() {
+    let town = Town::new(68);
+    let name = |of: usize, who: usize| {
+        let contact = town.world.users[of].contact(town.world.users[who].fingerprint());
+        contact.map(|contact| contact.name)
+    };
+    assert_eq!((name(town.alice, town.bob), name(town.bob, town.alice)), (Some("bob".into()), Some("alice".into())));
+}
