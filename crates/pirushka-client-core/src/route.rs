@@ -355,6 +355,12 @@ impl Client {
             }
             Answer::Error { code, retry_after_ms } => {
                 item.parts[part] = PartState::Idle;
+                // The peer forgets the parts of an introduction that is not whole within a minute: where one is refused,
+                // what it took before is offered again.
+                if item.row.kind == ItemKind::Intro {
+                    let held = item.parts.iter_mut().filter(|p| matches!(p, PartState::Held(_)));
+                    held.for_each(|p| *p = PartState::Idle);
+                }
                 let (code, retry_after_ms) = (*code, *retry_after_ms);
                 self.deposit_refused(now, id, code, retry_after_ms);
             }

@@ -1,6 +1,8 @@
 //! Stories of people who do not know each other yet.
 
+use pirushka_netsim::LinkConfig;
 use pirushka_peer_core::PeerConfig;
+use pirushka_sim::{Person, User, World};
 use pirushka_wire::time::{DAY, MINUTE, SECOND};
 
 use super::{PEER_1, PEER_2, SOON, Town};
@@ -40,10 +42,10 @@ fn somebody_is_added_while_away_and_answers_on_return() {
 
 #[test]
 fn both_are_served_by_one_peer() {
-    let mut world = pirushka_sim::World::new(43, super::trace());
+    let mut world = World::new(43, super::trace());
     world.add_peer(PeerConfig::default());
-    let alice = pirushka_sim::Person::add(&mut world, "alice", PEER_1);
-    let bob = pirushka_sim::Person::add(&mut world, "bob", PEER_1);
+    let alice = Person::add(&mut world, "alice", PEER_1);
+    let bob = Person::add(&mut world, "bob", PEER_1);
     world.run_for(5 * SECOND);
     world.meet(alice, bob);
     let mut town = Town { world, alice, bob };
@@ -76,11 +78,11 @@ fn a_welcome_of_day_13_is_fetched_on_day_20() {
 
 #[test]
 fn people_meet_and_talk_with_one_text_under_way_at_a_time() {
-    let mut world = pirushka_sim::World::new(45, super::trace());
+    let mut world = World::new(45, super::trace());
     world.add_peer(PeerConfig::default());
     let config = pirushka_sim::ClientConfig { window: 1, ..Default::default() };
-    let alice = pirushka_sim::Person::add_with(&mut world, "alice", PEER_1, config);
-    let bob = pirushka_sim::Person::add_with(&mut world, "bob", PEER_1, config);
+    let alice = Person::add_with(&mut world, "alice", PEER_1, config);
+    let bob = Person::add_with(&mut world, "bob", PEER_1, config);
     world.run_for(5 * SECOND);
     world.meet(alice, bob);
     let mut town = Town { world, alice, bob };
@@ -124,4 +126,27 @@ fn who_stops_its_program_says_goodbye_and_is_not_taken_for_reachable() {
     town.world.run_for(SECOND);
     let online = town.world.peers[PEER_2].peer().map(|peer| peer.stats().users_online);
     assert_eq!(online, Some(0));
+}
+
+#[test]
+fn an_introduction_of_which_the_peer_forgot_the_first_half_is_made_again() {
+    let mut town = Town::strangers(55, PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let from_alice = town.world.make_invite(a);
+    town.world.run_for(SECOND);
+    let (bob, peer) = (town.world.users[b].place().ip, town.world.peers[PEER_1].address.ip());
+    let slow = LinkConfig { bandwidth_bps: Some(16_000), ..LinkConfig::default() };
+    town.world.net.set_path(bob, peer, slow);
+    town.world.come_by(b, &from_alice);
+    let bytes = |world: &World<Person>| world.peers[PEER_1].peer().map_or(0, |peer| peer.stats().bytes_held);
+    let before = bytes(&town.world);
+    let half = |world: &World<Person>| bytes(world) > before + 3_000;
+    assert!(town.world.until(town.world.now_us() + MINUTE, half));
+    town.world.net.partition(bob, peer, true);
+    town.world.run_for(2 * MINUTE);
+    assert!(!town.world.are_contacts(a, b));
+    town.world.net.partition(bob, peer, false);
+    town.world.net.clear_path(bob, peer);
+    assert!(town.world.until(town.world.now_us() + 5 * MINUTE, |world| world.are_contacts(a, b)));
+    town.is_sound();
 }
