@@ -185,6 +185,12 @@ pub(crate) struct ContactRow {
     /// The person gave it no name: it gets the one that it calls itself.
     #[n(36)]
     pub(crate) unnamed: bool,
+    /// Where the contact's sequence has holes in which nothing ever stood: last number before, first number behind.
+    #[n(37)]
+    pub(crate) jumps: Vec<(u64, u64)>,
+    /// Where my numbers jumped, until the contact has one behind the jump.
+    #[n(38)]
+    pub(crate) jump: Option<(u64, u64)>,
 }
 
 /// A person, in memory.
@@ -200,6 +206,10 @@ pub(crate) struct Contact {
     pub(crate) receipt_due_us: Option<u64>,
     /// Receipts sealed and on their way: not kept on disk, a duplicate calls for a fresh one.
     pub(crate) volatile: VecDeque<Item>,
+    /// When anything authentic came last.
+    pub(crate) heard_us: u64,
+    /// The profile was loaded, perhaps from an old copy, and I have not written to this contact since.
+    pub(crate) resumed: bool,
     /// Since when messages have been unreadable, and how many.
     pub(crate) unreadable: Option<(u64, u32)>,
     /// The gap timer's moment.
@@ -228,6 +238,8 @@ impl Contact {
             seen,
             route: None,
             receipt_due_us: None,
+            heard_us: 0,
+            resumed: false,
             volatile: VecDeque::new(),
             unreadable: None,
             gap_due_us: None,
@@ -278,6 +290,8 @@ impl Contact {
             hello: None,
             commit_wanted: false,
             unnamed: false,
+            jumps: vec![],
+            jump: None,
         })
     }
 
@@ -285,6 +299,21 @@ impl Contact {
     pub(crate) fn recall(&mut self, memory: &MemoryRow) {
         self.row.next_seq = memory.next_seq.max(1);
         self.row.number = memory.number;
+    }
+
+    /// The number of my next content. After each start the numbers go on at the present time in milliseconds: if the
+    /// disk was brought back from an old copy, the numbers given since then are not given again, and no receipt for an
+    /// earlier text is taken for one for a later.
+    pub(crate) fn take_seq(&mut self, wall_ms: u64) -> u64 {
+        let last = self.row.next_seq.saturating_sub(1);
+        let resumed = std::mem::take(&mut self.resumed) && last > 0;
+        let seq = if resumed { self.row.next_seq.max(wall_ms) } else { self.row.next_seq };
+        if seq != last + 1 {
+            self.row.jump = Some((last, seq));
+        }
+        self.row.next_seq = seq.saturating_add(1);
+        self.changed = true;
+        seq
     }
 
     pub(crate) fn id(&self) -> ContactId {

@@ -13,7 +13,7 @@ use crate::queue::TicketRow;
 impl Client {
     /// A content with a place in the contact's sequence, seen for the first time.
     pub(crate) fn take_body(&mut self, now: Now, id: ContactId, content: Content) {
-        let Content { id: content_id, seq, time_ms, body, receipts: _ } = content;
+        let Content { id: content_id, seq, time_ms, body, receipts: _, jump: _ } = content;
         let waiting = |body| WaitingRow { seq, content: content_id, sent_ms: time_ms, body };
         match body {
             Body::Text(text) => self.display(now, id, waiting(MessageBody::Text(text.text))),

@@ -8,8 +8,8 @@ use pirushka_wire::Now;
 
 use crate::api::{ContactId, Event, Message, MessageBody, MessageId, MessageState, Table};
 use crate::client::Client;
-use crate::contact::{GapRow, WaitingRow};
-use crate::limits::{GAP_WIDTH_MAX, GAPS_MAX, UNSEEN_MAX, WAITING_MAX};
+use crate::contact::{Contact, GapRow, WaitingRow};
+use crate::limits::{GAP_WIDTH_MAX, GAPS_MAX, JUMPS_MAX, UNSEEN_MAX, WAITING_MAX};
 use crate::timers::Timer;
 
 impl Client {
@@ -39,17 +39,15 @@ impl Client {
         loop {
             let Some(contact) = self.contacts.get_mut(&id) else { return };
             let next = contact.row.display_next;
-            let waiting = contact.row.waiting.iter().position(|w| w.seq == next);
-            if waiting.is_none() && !contact.received.contains(next) {
-                break;
-            }
-            contact.row.display_next += 1;
-            contact.changed = true;
-            if let Some(at) = waiting {
+            if let Some(at) = contact.row.waiting.iter().position(|w| w.seq == next) {
+                contact.row.display_next += 1;
+                contact.changed = true;
                 let text = contact.row.waiting.swap_remove(at);
                 let place = self.profile.take_messages(1);
                 self.profile.save(&mut self.writes);
                 self.show(now, id, place, text);
+            } else if !contact.pass_what_is_not_shown() && !contact.jump_display() {
+                break;
             }
         }
         self.watch_gap(now, id);
@@ -65,16 +63,17 @@ impl Client {
         let Some(next_seq) = contact.row.waiting.iter().map(|w| w.seq).min().filter(|&seq| seq > first_seq) else {
             return;
         };
-        let missing = missing_in(contact, first_seq, next_seq - 1);
+        let last_seq = contact.last_before(first_seq, next_seq);
+        let missing = missing_in(contact, first_seq, last_seq);
         contact.row.display_next = next_seq;
         contact.changed = true;
         if missing > 0 {
-            let width = next_seq - first_seq;
+            let width = last_seq - first_seq + 1;
             let places = if width <= GAP_WIDTH_MAX { width } else { 0 };
             let marker = self.profile.take_messages(1 + places);
             self.profile.save(&mut self.writes);
             if places > 0 {
-                let gap = GapRow { first_seq, last_seq: next_seq - 1, marker };
+                let gap = GapRow { first_seq, last_seq, marker };
                 contact.row.gaps.push(gap);
                 let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
                 contact.row.gaps.drain(..excess);
@@ -155,6 +154,57 @@ impl Client {
     fn put_message(&mut self, message: Message) {
         self.writes.put_row(Table::Message, message.id.0.to_be_bytes(), &message);
         self.events.push_back(Event::Message(Box::new(message)));
+    }
+}
+
+impl Contact {
+    /// The contact's numbers jump: nothing ever stood in between.
+    pub(crate) fn note_jump(&mut self, jump: Option<(u64, u64)>) {
+        let Some((before, behind)) = jump.filter(|&(before, behind)| before < behind && behind > self.row.display_next)
+        else {
+            return;
+        };
+        if self.received.contains(behind - 1) || self.row.jumps.contains(&(before, behind)) {
+            return;
+        }
+        self.changed = true;
+        if self.received.iter().last().is_some_and(|(_, highest)| highest == before) {
+            // Everything before is here: one range goes on.
+            self.received.insert_range(before + 1, behind - 1);
+            return;
+        }
+        self.row.jumps.push((before, behind));
+        let excess = self.row.jumps.len().saturating_sub(JUMPS_MAX);
+        self.row.jumps.drain(..excess);
+    }
+
+    /// Goes over contents that are here and are nothing to show, a whole range at once.
+    fn pass_what_is_not_shown(&mut self) -> bool {
+        let next = self.row.display_next;
+        let Some((_, last)) = self.received.iter().find(|&(first, last)| first <= next && next <= last) else {
+            return false;
+        };
+        let shown_next = self.row.waiting.iter().map(|w| w.seq).filter(|&seq| seq > next).min();
+        self.row.display_next = shown_next.map_or(last + 1, |seq| seq.min(last + 1));
+        self.changed = true;
+        true
+    }
+
+    /// Goes over a stretch in which nothing ever stood, if the display has come to one.
+    fn jump_display(&mut self) -> bool {
+        let next = self.row.display_next;
+        let to = self.row.jumps.iter().find(|&&(previous, seq)| previous < next && next < seq).map(|&(_, seq)| seq);
+        self.row.jumps.retain(|&(_, seq)| seq > next);
+        let Some(to) = to else { return false };
+        self.row.display_next = to;
+        self.changed = true;
+        true
+    }
+
+    /// The last number before `next_seq` that may be missing, from `first_seq` on.
+    fn last_before(&self, first_seq: u64, next_seq: u64) -> u64 {
+        let jumps = self.row.jumps.iter().filter(|&&(previous, seq)| previous >= first_seq && seq <= next_seq);
+        jumps.map(|&(previous, _)| previous).min().unwrap_or(next_seq - 1)
     }
 }
 

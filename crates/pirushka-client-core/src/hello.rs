@@ -160,12 +160,13 @@ impl Client {
         let step = self.first_code_step(id);
         let name = self.profile.name.clone();
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let token = contact.token();
+        let (token, jump) = (contact.token(), contact.row.jump);
         let Some(item) = contact.outbox.get_mut(&item) else { return };
         let hello = Hello { card: card.encode(), grant, name, sas: step, token, text: None };
         let content = Content {
             id: item.row.content,
             seq: item.row.seq,
+            jump,
             time_ms: item.row.created_ms,
             receipts: None,
             body: Body::Hello(Box::new(hello)),

@@ -18,6 +18,8 @@ pub const RECEIVED_RANGES_MAX: usize = 512;
 pub const UNREADABLE_MAX: usize = 256;
 /// Likewise in bytes: as much as a peer holds in one queue.
 pub const UNREADABLE_BYTES_MAX: usize = 1024 * 1024;
+/// Jumps in a contact's numbers that are not passed by the display yet; the oldest are forgotten.
+pub const JUMPS_MAX: usize = 16;
 /// Gap markers per contact; older gaps are no longer filled in place.
 pub const GAPS_MAX: usize = 64;
 /// A gap wider than this is shown, but late messages do not find places reserved in it.

@@ -145,7 +145,8 @@ impl Client {
     ) -> Result<(), DamagedRow> {
         for value in contacts.values() {
             let row: ContactRow = decode(Table::Contact, value)?;
-            let contact = Contact::from_row(row);
+            let mut contact = Contact::from_row(row);
+            contact.resumed = true;
             self.by_fingerprint.insert(contact.fingerprint(), contact.id());
             self.contacts.insert(contact.id(), contact);
         }

@@ -46,6 +46,10 @@ impl Client {
     pub(crate) fn take_receipts(&mut self, now: Now, id: ContactId, receipts: &Receipts) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let (mut news, mut reached) = (vec![], vec![]);
+        if contact.row.jump.is_some_and(|(_, behind)| receipts.delivered.contains(behind)) {
+            contact.row.jump = None;
+            contact.changed = true;
+        }
         let confirmed = |seq: u64| seq > 0 && receipts.delivered.contains(seq);
         let done: Vec<u64> = contact.outbox.values().filter(|i| confirmed(i.row.seq)).map(|i| i.row.id).collect();
         for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {

@@ -134,6 +134,7 @@ impl Client {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.mark_usable(number);
         contact.unreadable = None;
+        contact.heard_us = now.mono_us;
         contact.row.epoch_messages += 1;
         contact.row.active_ms = now.wall_ms;
         contact.changed = true;
@@ -168,6 +169,7 @@ impl Client {
         if content.seq == 0 {
             return self.take_unsequenced(id, &content.body);
         }
+        contact.note_jump(content.jump);
         let is_new = contact.receive(content.seq);
         if contact.row.state != ContactState::Request {
             self.owe_receipt(now, id);

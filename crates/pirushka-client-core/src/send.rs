@@ -59,11 +59,10 @@ impl Client {
         let item_id = self.profile.take_item();
         self.profile.save(&mut self.writes);
         let contact = self.contacts.get_mut(&id)?;
-        let seq = contact.row.next_seq;
-        contact.row.next_seq += 1;
-        contact.changed = true;
+        let seq = contact.take_seq(now.wall_ms);
         // Callers keep to the limits; what does not fit them would be refused here rather than sent.
-        let encode = |body| Content { id: content, seq, time_ms: now.wall_ms, receipts: None, body }.encode();
+        let encode =
+            |body| Content { id: content, seq, jump: None, time_ms: now.wall_ms, receipts: None, body }.encode();
         let body = body.map(encode).transpose().ok()?.unwrap_or_default();
         let row = ItemRow {
             id: item_id,
@@ -166,6 +165,7 @@ impl Client {
     fn seal_items(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let Some(grant) = contact.row.grant.clone() else { return };
+        let heard_us = contact.heard_us;
         let Some((number, session)) = contact.current_session() else { return };
         let (epoch, sent) = (session.epoch(), session.sent_in_epoch());
         let stale = |item: &Item| {
@@ -176,7 +176,10 @@ impl Client {
                     || epoch.saturating_sub(s.epoch) > STALE_EPOCHS
                     || (s.epoch == epoch && sent.saturating_sub(s.generation) > STALE_GENERATIONS)
             };
-            due && item.is_settled() && item.row.sealed.as_ref().is_some_and(aged)
+            // The contact was heard after the last offer, and still has not confirmed it: it may have taken the ciphertext
+            // for one that it knows, because this profile was brought back from an old copy.
+            let unheeded = item.offers > 0 && heard_us > item.offered_us;
+            due && item.is_settled() && item.row.sealed.as_ref().is_some_and(|s| unheeded || aged(s))
         };
         for item in contact.outbox.values_mut() {
             if stale(item) {
@@ -220,6 +223,7 @@ impl Client {
         }
         let Ok(mut content) = Content::decode(&row.body) else { return false };
         content.receipts = Some(receipts);
+        content.jump = contact.row.jump;
         let Ok(plaintext) = content.encode().map(zeroize::Zeroizing::new) else { return false };
         let Some((number, session)) = contact.current_session() else { return false };
         let Ok(ciphertext) = session.encrypt(identity, rng, &plaintext) else { return false };
@@ -262,7 +266,7 @@ impl Client {
         let Some(contact) = contacts.get_mut(&id) else { return };
         let body = if again { Body::OfferAgain } else { Body::Receipt };
         let receipts = Some(contact.receipts());
-        let plaintext = Content { id: content, seq: 0, time_ms: now.wall_ms, receipts, body }.encode();
+        let plaintext = Content { id: content, seq: 0, jump: None, time_ms: now.wall_ms, receipts, body }.encode();
         let Ok(plaintext) = plaintext else { return };
         let Some((number, session)) = contact.current_session() else { return };
         let Ok(ciphertext) = session.encrypt(identity, rng, &plaintext) else { return };

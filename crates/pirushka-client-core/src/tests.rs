@@ -60,7 +60,7 @@ impl Desk {
     fn bob_says(&mut self, seq: u64, body: Body) {
         let mut id = [7; 16];
         id[..8].copy_from_slice(&seq.to_be_bytes());
-        let content = Content { id, seq, time_ms: NOW.wall_ms, receipts: None, body };
+        let content = Content { id, seq, jump: None, time_ms: NOW.wall_ms, receipts: None, body };
         self.client.take_content(NOW, self.bob, &content.encode().unwrap());
     }
 

@@ -1,7 +1,7 @@
 //! What travels inside a session: one content per MLS message, as CBOR with numbered optional fields.
 //!
 //! ```text
-//! content = { 0: id[16], 1: seq, 2: time ms, ?3: receipts, 4: kind, 5: body (a byte string that holds CBOR) }
+//! content = { 0: id[16], 1: seq, 2: time ms, ?3: receipts, 4: kind, 5: body (a byte string that holds CBOR), ?6: jump }
 //! ```
 //! - `id` is random and stays the same when a content is encrypted again: contents are deduplicated by (contact, id).
 //! - `seq` counts one side's contents of a conversation from 1; the recipient shows gaps, and receipts name it.
@@ -38,6 +38,9 @@ pub struct Content {
     pub id: [u8; 16],
     /// The sender's count in this conversation, from 1; 0 in what is not receipted.
     pub seq: u64,
+    /// Where the sender's numbers jumped last: the number before and the one behind. Nothing stands between them. In all
+    /// contents until one behind the jump is confirmed.
+    pub jump: Option<(u64, u64)>,
     /// When it was written, Unix milliseconds by the sender's clock.
     pub time_ms: u64,
     /// What the sender has of the recipient's contents.
@@ -91,6 +94,8 @@ struct Outer<'b> {
     kind: u16,
     #[cbor(b(5), with = "minicbor::bytes")]
     body: &'b [u8],
+    #[n(6)]
+    jump: Option<(u64, u64)>,
 }
 
 impl Content {
@@ -98,7 +103,7 @@ impl Content {
     pub fn encode(&self) -> Result<Vec<u8>, ContentError> {
         self.body.check_limits()?;
         let body = self.body.encode();
-        let Self { id, seq, time_ms, receipts, body: _ } = self;
+        let Self { id, seq, jump, time_ms, receipts, body: _ } = self;
         let outer = Outer {
             id: *id,
             seq: *seq,
@@ -106,6 +111,7 @@ impl Content {
             receipts: receipts.clone(),
             kind: self.body.kind(),
             body: &body,
+            jump: *jump,
         };
         minicbor::to_vec(&outer).map_err(|_| ContentError::Malformed)
     }
@@ -116,8 +122,8 @@ impl Content {
         let outer: Outer<'_> = codec::exact(bytes)?;
         let body = Body::decode(outer.kind, outer.body)?;
         body.check_limits()?;
-        let Outer { id, seq, time_ms, receipts, kind: _, body: _ } = outer;
-        Ok(Self { id, seq, time_ms, receipts, body })
+        let Outer { id, seq, time_ms, receipts, kind: _, body: _, jump } = outer;
+        Ok(Self { id, seq, jump, time_ms, receipts, body })
     }
 }
 

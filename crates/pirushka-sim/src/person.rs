@@ -38,8 +38,8 @@ pub struct Person {
 }
 
 /// Rows, and what the onlooker derives from them.
-#[derive(Default)]
-struct Disk {
+#[derive(Default, Clone)]
+pub struct Disk {
     rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     messages: BTreeMap<MessageId, Message>,
     contents: BTreeMap<[u8; 16], MessageId>,
@@ -92,6 +92,17 @@ impl Person {
         let number = world.users.len() - 1;
         world.settle_user(number);
         number
+    }
+
+    /// What is on the disk now, for a backup.
+    #[must_use]
+    pub fn copy_disk(&self) -> Disk {
+        self.disk.clone()
+    }
+
+    /// Puts an old copy in the place of the disk. The process must be dead.
+    pub fn bring_back(&mut self, copy: Disk) {
+        self.disk = copy;
     }
 
     /// The person's name of 32 bytes.

@@ -147,3 +147,26 @@ fn a_text_of_64_kib_waits_for_bob_like_any_other() {
     town.world.wake(town.bob);
     town.ends_with(&[long, short], 10 * MINUTE);
 }
+
+#[test]
+fn a_profile_brought_back_from_an_old_copy_loses_nothing_that_is_written_then() {
+    let mut town = Town::new(33);
+    let (a, b) = (town.alice, town.bob);
+    let before = town.alice_says(1);
+    let from_bob = town.bob_says(1);
+    assert!(town.world.wait_delivered(a, &before, MINUTE) && town.world.wait_delivered(b, &from_bob, MINUTE));
+    let copy = town.world.users[a].copy_disk();
+    let forgotten = town.alice_says(3);
+    assert!(town.world.wait_delivered(a, &forgotten, MINUTE));
+    town.world.kill(a);
+    town.world.users[a].bring_back(copy);
+    town.world.run_for(MINUTE);
+    town.world.wake(a);
+    let texts_before = town.world.texts(b, a);
+    let ids = town.alice_says(5);
+    let back = town.bob_says(5);
+    assert!(town.world.wait_delivered(a, &ids, 10 * MINUTE), "what alice writes now is delivered");
+    assert!(town.world.wait_delivered(b, &back, 10 * MINUTE), "and what bob answers");
+    assert_eq!(town.world.texts(b, a), texts_before + 5, "and it was shown");
+    town.is_sound();
+}

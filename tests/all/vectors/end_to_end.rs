@@ -97,7 +97,7 @@ fn describe_content(name: &str, body: Body, fields: Value) -> Value {
     let receipts_json = receipts.as_ref().map(|_| json!({ "0": [1, 6, 9, 0] }));
     let seq = if body.is_receipted() { 3 } else { 0 };
     let kind = body.kind();
-    let content = Content { id: [0x1d; 16], seq, time_ms: 1_700_000_000_123, receipts, body };
+    let content = Content { id: [0x1d; 16], seq, jump: None, time_ms: 1_700_000_000_123, receipts, body };
     let bytes = content.encode().unwrap();
     assert_eq!(Content::decode(&bytes), Ok(content), "{name}");
     json!({ "name": name, "content": hex_of(&bytes), "id": "1d".repeat(16), "seq": seq, "time_ms": 1_700_000_000_123_u64,

@@ -7,7 +7,7 @@ use super::*;
 use crate::sas::SasStep;
 
 fn content(body: Body) -> Content {
-    Content { id: [5; 16], seq: 7, time_ms: 1_800_000_000_123, receipts: None, body }
+    Content { id: [5; 16], seq: 7, jump: None, time_ms: 1_800_000_000_123, receipts: None, body }
 }
 
 fn grant() -> QueueGrant {
