@@ -67,6 +67,31 @@ fn crates_use_only_what_stands_below_them() {
 }
 
 #[test]
+fn the_page_on_architecture_shows_the_rows_that_are_checked() {
+    let page = read(&root().join("docs/ARCHITECTURE.md"));
+    let shown: Vec<(String, BTreeSet<String>)> = page.lines().filter_map(row_of_page).collect();
+    let checked: BTreeMap<String, BTreeSet<String>> = ROWS
+        .iter()
+        .map(|(name, uses, _)| ((*name).to_owned(), uses.iter().map(|used| (*used).to_owned()).collect()))
+        .collect();
+    assert_eq!(shown.len(), checked.len(), "each crate stands on the page once");
+    assert_eq!(shown.into_iter().collect::<BTreeMap<_, _>>(), checked);
+}
+
+/// A crate and what it uses, from a line of the page's table.
+fn row_of_page(line: &str) -> Option<(String, BTreeSet<String>)> {
+    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let [_, name, _, uses] = cells[..] else { return None };
+    let name = name.strip_prefix('`')?.split('`').next()?;
+    let uses = match uses {
+        "-" => BTreeSet::new(),
+        "anything" => EVERYTHING.iter().map(|used| (*used).to_owned()).collect(),
+        list => list.split(", ").map(str::to_owned).collect(),
+    };
+    Some((name.to_owned(), uses))
+}
+
+#[test]
 fn fact_16_the_peer_cannot_read_messages_since_nothing_below_it_can_decrypt() {
     let manifests = manifests();
     let mut below = BTreeSet::from(["peer".to_owned()]);
