@@ -22,7 +22,7 @@ pub fn fault(error: Error) -> Fault {
 
 /// The rules of the client that a person can break: how the library says so (`*` stands for the name or number in it),
 /// and our own text.
-const RULES: [(&str, &str); 13] = [
+const RULES: [(&str, &str); 14] = [
     ("there is no such contact", "rule.no_such_contact"),
     ("another contact is already called \"*\"", "rule.name_taken"),
     ("\"*\" cannot be a name: 1 to 64 characters, no control characters", "rule.bad_name"),
@@ -32,6 +32,7 @@ const RULES: [(&str, &str); 13] = [
     ("\"*\" is not a request", "rule.not_a_request"),
     ("\"*\" is a request; accept it first", "rule.not_accepted"),
     ("no home peer is set", "rule.no_home"),
+    ("there are * open invites already; revoke one first", "rule.too_many_invites"),
     ("there is no such invite", "rule.no_such_invite"),
     ("there is no code to confirm yet", "rule.no_code"),
     (

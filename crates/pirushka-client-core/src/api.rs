@@ -456,6 +456,9 @@ pub enum Misuse {
     /// No home peer is set.
     #[error("no home peer is set")]
     NoHome,
+    /// As many invites as a peer keeps are open.
+    #[error("there are {0} open invites already; revoke one first")]
+    TooManyInvites(usize),
     /// No such invite.
     #[error("there is no such invite")]
     NoSuchInvite,

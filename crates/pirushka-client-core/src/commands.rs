@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pirushka_e2e::content::{Body, Profile, QueueGrant, Text, TicketData};
+use pirushka_e2e::content::{Body, Content, Profile, QueueGrant, Text, TicketData};
 use pirushka_wire::{Address, Fingerprint, Now, PeerAddress, QueueSecret};
 
 use crate::api::{
@@ -12,7 +12,7 @@ use crate::api::{
 use crate::client::{Client, Owner};
 use crate::contact::{Contact, ContactRow};
 use crate::invite::InviteRow;
-use crate::limits::{NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX};
+use crate::limits::{INVITES_MAX, NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX};
 use crate::outbox::ItemKind;
 use crate::rows::encode;
 use crate::timers::Timer;
@@ -62,10 +62,14 @@ impl Client {
     /// Makes an invite for `uses` people, good for `expiry_s` seconds. With `ask`, each of them must be accepted by hand.
     ///
     /// # Errors
-    /// [`Misuse::NoHome`].
+    /// [`Misuse::NoHome`], [`Misuse::TooManyInvites`].
     pub fn new_invite(&mut self, now: Now, label: &str, uses: u16, expiry_s: u64, ask: bool) -> Result<u32, Misuse> {
         if self.homes.is_empty() {
             return Err(Misuse::NoHome);
+        }
+        let open = self.invites.values().filter(|invite| invite.is_open(now.wall_s())).count();
+        if open >= INVITES_MAX {
+            return Err(Misuse::TooManyInvites(open));
         }
         let id = self.profile.take_invite();
         self.profile.save(&mut self.writes);
@@ -91,7 +95,8 @@ impl Client {
         Ok(())
     }
 
-    /// Introduces myself to the person at this address.
+    /// Introduces myself to the person at this address. Who was not reached yet is introduced to again when the address
+    /// brings another invite.
     ///
     /// # Errors
     /// [`Misuse::NoHome`], [`Misuse::OwnAddress`], [`Misuse::AlreadyContact`], [`Misuse::Blocked`], a bad or taken name.
@@ -101,6 +106,9 @@ impl Client {
         }
         if address.fingerprint == self.identity.fingerprint() {
             return Err(Misuse::OwnAddress);
+        }
+        if let Some(id) = self.introduce_again(now, address) {
+            return Ok(id);
         }
         if let Some(contact) = self.by_fingerprint.get(&address.fingerprint).and_then(|id| self.contacts.get(id)) {
             let name = contact.row.name.clone();
@@ -132,6 +140,33 @@ impl Client {
         self.events.push_back(Event::Contact(id));
         self.turn(now);
         Ok(id)
+    }
+
+    /// A fresh invite for somebody who has not answered: the introduction goes out anew with it.
+    fn introduce_again(&mut self, now: Now, address: &Address) -> Option<ContactId> {
+        let id = *self.by_fingerprint.get(&address.fingerprint)?;
+        let contact = self.contacts.get_mut(&id).filter(|contact| contact.row.state == ContactState::Adding)?;
+        let token = address.token.filter(|token| contact.row.token != Some(token.0))?;
+        contact.row.token = Some(token.0);
+        if let Some(peer) = address.peer() {
+            contact.row.peer = Some(peer.to_string());
+        }
+        contact.trouble = None;
+        contact.changed = true;
+        for item in contact.outbox.values_mut().filter(|item| item.row.kind == ItemKind::Intro) {
+            if let Ok(mut content) = Content::decode(&item.row.body)
+                && let Body::Hello(hello) = &mut content.body
+            {
+                hello.token = Some(token);
+                item.row.body = content.encode().unwrap_or_default();
+            }
+            item.unseal();
+            item.save(&mut self.writes);
+        }
+        self.close_route(now, id);
+        self.dirty.insert(id);
+        self.turn(now);
+        Some(id)
     }
 
     /// Lets a request in.

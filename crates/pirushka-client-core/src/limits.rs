@@ -8,6 +8,8 @@ pub const NAME_MAX: usize = 64;
 pub const CONTACTS_MAX: usize = 1000;
 /// Open requests of strangers; further ones are dropped and counted.
 pub const REQUESTS_MAX: usize = 64;
+/// Open invites; a peer keeps 128 by default. One more is refused, until one is used, revoked or expires.
+pub const INVITES_MAX: usize = 100;
 /// Sessions kept per contact: the current one and those that late messages may still belong to.
 pub const SESSIONS_MAX: usize = 4;
 /// Group ids remembered per contact, so that a Welcome played again revives nothing.

@@ -147,6 +147,7 @@ fn every_rule_of_the_client_is_said_in_the_persons_language() {
         Misuse::NotARequest(name()),
         Misuse::NotAccepted(name()),
         Misuse::NoHome,
+        Misuse::TooManyInvites(100),
         Misuse::NoSuchInvite,
         Misuse::NoCode,
         Misuse::CodeExhausted,

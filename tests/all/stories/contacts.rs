@@ -239,3 +239,27 @@ fn a_contact_that_was_given_no_name_is_called_as_it_calls_itself() {
     };
     assert_eq!((name(town.alice, town.bob), name(town.bob, town.alice)), (Some("bob".into()), Some("alice".into())));
 }
+
+#[test]
+fn a_fresh_invite_helps_where_the_first_one_was_used_up() {
+    let mut town = Town::strangers(69, PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let dead = town.world.make_invite(a);
+    let now = town.world.now_of(a);
+    town.world.users[a].client_mut().expect("alive").revoke_invite(now, 1).expect("mine");
+    town.world.settle_user(a);
+    town.world.run_for(SECOND);
+    town.world.come_by(b, &dead);
+    town.world.run_for(MINUTE);
+    assert!(!town.world.are_contacts(a, b), "the invite was revoked");
+    let fresh = town.world.make_invite(a);
+    town.world.run_for(SECOND);
+    town.world.come_by(b, &fresh);
+    assert!(
+        town.world.until(town.world.now_us() + MINUTE, |world| world.are_contacts(a, b)),
+        "{}",
+        town.world.report()
+    );
+    let ids = town.alice_says(1);
+    town.ends_with(&ids, MINUTE);
+}
