@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::config::{Advertised, Config, Loaded, Sources, listen_address, load};
-use crate::failure::{Exit, Failure};
-use crate::{output, paths};
+use crate::failure::Failure;
+use crate::{output, paths, usage};
 
 /// Serves people: keeps what is sent to them, in memory only, until they fetch it.
 ///
@@ -92,12 +92,18 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 ///
 /// The process's memory is hardened and its signals are taken, so nothing else should run in it.
 pub fn main_from_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, with 0; a wrong line has 2.
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
+            let Some(failure) = usage::explain(&error) else {
+                // Help and version come this way too.
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            };
+            // The line was not understood, so the wish is looked for by itself.
+            output::failure(&failure, args.iter().take_while(|word| *word != "--").any(|word| word == "--json"));
+            return failure.exit.into();
         }
     };
     let json = cli.json;
@@ -165,5 +171,3 @@ impl Cli {
 pub(crate) fn data_dir(config: &Config) -> Result<PathBuf, Failure> {
     paths::data_dir(config.data_dir.as_deref())
 }
-
-const _: () = assert!(Exit::Usage as u8 == 2, "clap's own exit code");

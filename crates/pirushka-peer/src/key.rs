@@ -73,9 +73,18 @@ fn create_folder(dir: &Path) -> Result<(), Failure> {
 
 #[cfg(unix)]
 fn check_folder(dir: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(dir).map_err(|error| refused("data_dir.unreadable", dir, "read", &error))?;
-    let mode = mode.permissions().mode() & 0o7777;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let metadata = std::fs::metadata(dir).map_err(|error| refused("data_dir.unreadable", dir, "read", &error))?;
+    let owner = metadata.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(Failure::configuration(
+            "data_dir.owned_by_another",
+            format!("the data folder {} is not safe", dir.display()),
+            format!("it belongs to another user (number {owner}), who could replace the key"),
+            "start as the user who owns the data folder, or name another one: pirushkad --data-dir DIR",
+        ));
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o022 == 0 {
         return Ok(());
     }
@@ -272,6 +281,30 @@ mod tests {
         }
         std::fs::write(&good.path, [0xff; 2000]).unwrap();
         assert_eq!(read_or_create(dir.path()).unwrap_err().cause, "it is not text");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_belongs_to_another_user_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = read_or_create(dir.path()).unwrap();
+        if std::os::unix::fs::chown(dir.path(), Some(4321), None).is_err() {
+            skipped("a folder that belongs to another user: only root can make one");
+            return;
+        }
+        assert_eq!(read_or_create(dir.path()).unwrap_err().code, "data_dir.owned_by_another");
+        std::os::unix::fs::chown(dir.path(), Some(rustix::process::geteuid().as_raw()), None).unwrap();
+        assert_eq!(read_or_create(dir.path()).unwrap().key.peer_id(), good.key.peer_id());
+    }
+
+    /// Counts a test that cannot run here, where `./test` looks.
+    #[cfg(unix)]
+    fn skipped(what: &str) {
+        eprintln!("skipped: {what}");
+        if let Some(list) = std::env::var_os("PIRUSHKA_SKIPPED") {
+            let mut list = OpenOptions::new().create(true).append(true).open(list).unwrap();
+            writeln!(list, "{what}").unwrap();
+        }
     }
 
     #[cfg(unix)]

@@ -13,7 +13,7 @@
 //! | `config/` | the table of all settings; file, environment, flags |
 //! | `control.rs`, `status.rs` | what the operator may ask |
 //! | `hardening.rs`, `signals.rs` | what the process asks of the system |
-//! | `cli.rs`, `commands/` | the command line |
+//! | `cli.rs`, `usage.rs`, `commands/` | the command line |
 //!
 //! To run a peer inside another process, for tests or a demo:
 //!
@@ -55,6 +55,7 @@ mod shard;
 mod signals;
 mod status;
 mod train;
+mod usage;
 
 pub use advertise::Advertisement;
 pub use cli::main_from_args;

@@ -81,8 +81,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, Failure> {
         loading.file(path)?;
     }
     for (variable, value) in &sources.environment {
-        if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *variable) {
-            loading.set(setting, &Written::Text(value.clone()), Origin::Environment(variable.clone()));
+        match SETTINGS.iter().find(|setting| setting.variable() == *variable) {
+            Some(setting) => {
+                loading.set(setting, &Written::Text(value.clone()), Origin::Environment(variable.clone()));
+            }
+            None if is_no_setting(variable) => {}
+            None => loading.unknown_variable(variable),
         }
     }
     for (key, value, flag) in &sources.flags {
@@ -149,7 +153,11 @@ impl Loading {
             Err(fault) => self.faults.push(Fault {
                 code: "config.bad_value",
                 line: origin.line(),
-                text: format!("{origin}: {}: {fault}", setting.key),
+                text: match &origin {
+                    // The flag names the setting.
+                    Origin::Flag(flag) => format!("{flag}: {fault}"),
+                    _ => format!("{origin}: {}: {fault}", setting.key),
+                },
             }),
         }
     }
@@ -162,6 +170,20 @@ impl Loading {
         };
         let text = format!("{origin}: there is no setting \"{shown}\"{hint}");
         self.faults.push(Fault { code: "config.unknown_key", line: origin.line(), text });
+    }
+
+    fn unknown_variable(&mut self, variable: &str) {
+        let shown: String = variable.chars().take(80).collect();
+        // Without the beginning that they have in common, which makes every two of them alike.
+        let name = |variable: &str| variable.trim_start_matches("PIRUSHKAD_").to_owned();
+        let likeness = |setting: &Setting| strsim::jaro_winkler(&name(variable), &name(&setting.variable()));
+        let best = SETTINGS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let hint = match best.filter(|best| likeness(best) > 0.84) {
+            Some(best) => format!("; did you mean ${}?", best.variable()),
+            None => String::new(),
+        };
+        let text = format!("${shown}: there is no such setting{hint}");
+        self.faults.push(Fault { code: "config.unknown_key", line: usize::MAX, text });
     }
 
     fn finish(mut self) -> Result<Loaded, Failure> {
@@ -178,6 +200,13 @@ impl Loading {
         let texts: Vec<_> = std::iter::once(first.text).chain(faults.map(|fault| fault.text)).collect();
         Err(faulty(first.code, &texts.join("\n        ")))
     }
+}
+
+/// Variables with our beginning that mean something else: places, and what orchestrators tell every process of a service
+/// that is called "pirushkad".
+fn is_no_setting(variable: &str) -> bool {
+    let name = variable.strip_prefix("PIRUSHKAD_").unwrap_or(variable);
+    matches!(name, "HOME" | "CONFIG" | "PORT") || name.starts_with("SERVICE_") || name.starts_with("PORT_")
 }
 
 /// Values that are each allowed and make no sense together.
@@ -288,6 +317,21 @@ mod tests {
         assert_eq!(loaded.origins["log"], Origin::File { path: file, line: 1 });
         assert_eq!(loaded.origins["users.queues"].to_string(), "--set");
         assert_eq!(loaded.origins["introductions.per_user"].to_string(), "$PIRUSHKAD_INTRODUCTIONS_PER_USER");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_a_fault_like_an_unknown_key() {
+        let with = |variable: &str| {
+            load(&Sources { environment: vec![(variable.into(), "1".into())], ..Sources::default() })
+                .map_err(|failure| (failure.code, failure.cause))
+        };
+        let cause = "$PIRUSHKAD_USER_QUEUES: there is no such setting; did you mean $PIRUSHKAD_USERS_QUEUES?";
+        assert_eq!(with("PIRUSHKAD_USER_QUEUES").unwrap_err(), ("config.unknown_key", cause.into()));
+        let cause = "$PIRUSHKAD_BOGUS: there is no such setting";
+        assert_eq!(with("PIRUSHKAD_BOGUS").unwrap_err(), ("config.unknown_key", cause.into()));
+        for other in ["HOME", "CONFIG", "PORT", "PORT_7117_UDP", "SERVICE_HOST"] {
+            assert!(with(&format!("PIRUSHKAD_{other}")).is_ok(), "{other}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ fn a_wrong_command_line_is_usage() {
     insta::assert_snapshot!("usage_unknown_flag", refusal(dir.path(), &["--hots", "x"]));
     insta::assert_snapshot!("usage_bad_listen", refusal(dir.path(), &["--listen", "here"]));
     insta::assert_snapshot!("usage_bad_host", refusal(dir.path(), &["--host", "not a host"]));
+    insta::assert_snapshot!("usage_unknown_command", refusal(dir.path(), &["frob"]));
+    insta::assert_snapshot!("usage_incomplete", refusal(dir.path(), &["config"]));
     insta::assert_snapshot!("usage_bad_set", refusal(dir.path(), &["--set", "users.queues"]));
 }
 
@@ -52,6 +54,25 @@ fn with_json_a_failure_is_one_line_with_a_stable_code() {
     let line: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
     assert_eq!((line["event"].as_str(), line["code"].as_str()), (Some("error"), Some("config.unknown_key")));
     assert_eq!((line["exit"].as_i64(), refused.code, refused.stderr.as_str()), (Some(3), Some(3), ""));
+}
+
+#[test]
+fn with_json_a_wrong_command_line_is_one_line_too() {
+    let dir = tempfile::tempdir().unwrap();
+    for arguments in [["--json", "frob"].as_slice(), &["--json", "--listen", "zz"], &["--listen", "zz", "--json"]] {
+        let refused = answer(pirushkad(dir.path()).args(arguments));
+        let line: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+        assert_eq!((line["event"].as_str(), line["code"].as_str()), (Some("error"), Some("usage")));
+        assert_eq!((line["exit"].as_i64(), refused.code, refused.stderr.as_str()), (Some(2), Some(2), ""));
+    }
+}
+
+#[test]
+fn an_unknown_variable_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = answer(pirushkad(dir.path()).env("PIRUSHKAD_BOGUS", "1").args(["config", "check"]));
+    assert_eq!(refused.code, Some(3));
+    assert!(refused.stderr.contains("$PIRUSHKAD_BOGUS: there is no such setting"), "{}", refused.stderr);
 }
 
 #[test]
