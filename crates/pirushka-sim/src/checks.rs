@@ -9,7 +9,8 @@ pub enum Rule {
     S1,
     /// What was called held is there until the recipient has it, within the boot and the hold time.
     S2,
-    /// A sender drops a message only after an end-to-end receipt.
+    /// A sender drops a message only after an end-to-end receipt: what it calls delivered is on the recipient's disk at
+    /// the end of the calm.
     S3,
     /// A registration changes only by a valid signature and a proven return path.
     S4,

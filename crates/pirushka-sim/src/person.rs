@@ -306,7 +306,7 @@ impl Person {
     }
 
     /// A message of mine has come further. That what is believed delivered was taken in shows at the end: it is on the
-    /// recipient's disk, but may wait there for an earlier one before it is shown, and the sender has dropped it (L1).
+    /// recipient's disk, but may wait there for an earlier one before it is shown, and the sender has dropped it (S3).
     fn check_state(&mut self, key: &[u8], value: Option<&[u8]>, around: &mut Surroundings<'_>) {
         let Some(Ok(state)) = value.map(MessageState::from_row) else { return };
         let Ok(id) = key.try_into().map(|key| MessageId(u64::from_be_bytes(key))) else { return };

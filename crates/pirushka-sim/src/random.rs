@@ -194,6 +194,7 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
             && sent.iter().all(|(from, id, key)| world.shown.contains(key) && world.is_delivered(*from, *id))
     };
     if !world.until(calm_us + SHOWN_US, all) && world.violations.is_empty() {
+        check_receipts(&mut world, &sent);
         let missing: Vec<_> =
             sent.iter().filter(|(_, _, key)| !world.shown.contains(key)).map(|(_, _, key)| key).collect();
         let unsure = sent.iter().filter(|(from, id, _)| !world.is_delivered(*from, *id)).count();
@@ -204,7 +205,9 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
             sent.len(),
             missing.first()
         );
-        world.breach(Rule::L1, what);
+        if world.violations.is_empty() {
+            world.breach(Rule::L1, what);
+        }
     }
     check_digits(&mut world, &mut situations);
     situations.peers(&world);
@@ -220,6 +223,17 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         entries: world.trace.entries,
         situations: situations.0,
         violations: world.violations,
+    }
+}
+
+/// What its sender believes delivered, and so has dropped, is on the recipient's disk. Called when every wait for an
+/// earlier text is over.
+fn check_receipts(world: &mut World<Person>, sent: &[SentText]) {
+    let dropped: Vec<_> =
+        sent.iter().filter(|(from, id, key)| world.is_delivered(*from, *id) && !world.shown.contains(key)).collect();
+    if let Some((_, _, first)) = dropped.first() {
+        let what = format!("{} texts dropped by their senders never arrived, first {first:?}", dropped.len());
+        world.breach(Rule::S3, what);
     }
 }
 
