@@ -14,6 +14,8 @@ pub enum Code {
     BadInput,
     /// A path or a setting of this machine does not allow it.
     Config,
+    /// A file or directory of the profile cannot be made, read or written.
+    NotWritable,
     /// There is no profile yet.
     NoProfile,
     /// There is one already.
@@ -66,7 +68,7 @@ impl Code {
         match self {
             Self::Unexpected | Self::Engine => 1,
             Self::BadInput => 2,
-            Self::Config | Self::NoProfile | Self::ProfileExists => 3,
+            Self::Config | Self::NotWritable | Self::NoProfile | Self::ProfileExists => 3,
             Self::ProfileLocked
             | Self::PassphraseNeeded
             | Self::WrongKey
@@ -115,8 +117,16 @@ impl Error {
     /// A failure of the operating system: `doing` says at what, as in "reading /x/y".
     #[must_use]
     pub(crate) fn io(code: Code, doing: impl fmt::Display, error: &std::io::Error) -> Self {
-        let code = if error.kind() == std::io::ErrorKind::StorageFull { Code::DiskFull } else { code };
-        Self::new(code, format!("{doing}: {error}"))
+        let code = match code {
+            _ if error.kind() == std::io::ErrorKind::StorageFull => Code::DiskFull,
+            Code::Config => Code::NotWritable,
+            other => other,
+        };
+        let error = Self::new(code, format!("{doing}: {error}"));
+        if code == Code::NotWritable {
+            return error.with_remedy("make it writable for you, or choose another directory with PIRUSHKA_HOME");
+        }
+        error
     }
 }
 
@@ -141,7 +151,9 @@ impl From<Misuse> for Error {
             Misuse::NotAccepted(_) => (Code::Refused, Some("`pirushka contact accept NAME`")),
             Misuse::TextTooLong(_) => (Code::BadInput, Some("send it in several messages")),
             Misuse::NoHome => (Code::Config, Some("`pirushka peer set ADDRESS` sets one")),
-            Misuse::TooManyInvites(_) => (Code::Refused, Some("`pirushka invite list`, then `pirushka invite revoke ID`")),
+            Misuse::TooManyInvites(_) => {
+                (Code::Refused, Some("`pirushka invite list`, then `pirushka invite revoke ID`"))
+            }
             Misuse::NoSuchInvite => (Code::NoSuchInvite, Some("see `pirushka invite list`")),
             Misuse::NoCode => (Code::Refused, Some("wait until both sides have been online, then try again")),
             Misuse::CodeExhausted => (Code::Security, Some("`pirushka contact verify NAME --digits`")),

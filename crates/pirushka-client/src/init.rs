@@ -66,6 +66,7 @@ fn make(profile: &Profile, options: InitOptions) -> Result<Initialized> {
     if profile.exists() {
         return Err(exists(profile));
     }
+    profile.must_not_lack_its_header()?;
     let home = options.home.as_deref().map(PeerAddress::from_str).transpose().map_err(bad_address)?;
     let wish = match options.protection {
         Protection::Auto => Wish::Auto,

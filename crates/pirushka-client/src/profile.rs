@@ -4,7 +4,6 @@
 //! |---|---|---|
 //! | store, key header, lock | `$PIRUSHKA_HOME/profiles/NAME/` | `$XDG_DATA_HOME/pirushka/profiles/NAME/` |
 //! | engine socket | `$PIRUSHKA_HOME/run/NAME.sock` | `$XDG_RUNTIME_DIR/pirushka/NAME.sock` |
-//! | settings | `$PIRUSHKA_HOME/config.toml` | `$XDG_CONFIG_HOME/pirushka/config.toml` |
 //!
 //! The name of a unix socket has at most 107 bytes. Where the path above is longer, or there is no runtime directory,
 //! the socket stands in a directory of this user below the system's directory for temporary files, named by a hash.
@@ -30,7 +29,6 @@ pub struct Profile {
     root: PathBuf,
     dir: PathBuf,
     socket: PathBuf,
-    config: PathBuf,
 }
 
 impl Profile {
@@ -55,7 +53,7 @@ impl Profile {
             .map_err(|e| Error::io(Code::Config, format_args!("PIRUSHKA_HOME ({})", home.display()), &e))?;
         let root = home.join("profiles");
         let socket = short_enough(home.join("run").join(format!("{name}.sock")));
-        Ok(Self { dir: root.join(&name), root, socket, config: home.join("config.toml"), name })
+        Ok(Self { dir: root.join(&name), root, socket, name })
     }
 
     fn by_xdg(name: Option<&str>) -> Result<Self> {
@@ -70,7 +68,7 @@ impl Profile {
             Some(runtime) => short_enough(runtime.join("pirushka").join(format!("{name}.sock"))),
             None => elsewhere(&dir),
         };
-        Ok(Self { dir, root, socket, config: base.config_dir().join("pirushka").join("config.toml"), name })
+        Ok(Self { dir, root, socket, name })
     }
 
     /// Its name.
@@ -121,26 +119,30 @@ impl Profile {
         &self.socket
     }
 
-    /// The file of settings (it need not exist).
-    #[must_use]
-    pub fn config_path(&self) -> &Path {
-        &self.config
-    }
-
     /// Whether `init` has been done.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.key_header_path().exists()
     }
 
+    /// A store without its key header is a profile that lost a file, not one that never was.
+    pub(crate) fn must_not_lack_its_header(&self) -> Result<()> {
+        if self.exists() || !self.store_path().exists() {
+            return Ok(());
+        }
+        Err(Error::new(Code::KeyMissing, format!("{} is missing beside the store", self.key_header_path().display()))
+            .with_remedy("bring key.toml back from a backup of the profile's directory; nothing was changed"))
+    }
+
     /// Stops a command that needs a profile.
     ///
     /// # Errors
-    /// [`Code::NoProfile`].
+    /// [`Code::NoProfile`]; [`Code::KeyMissing`] when the store stands there without `key.toml`.
     pub fn must_exist(&self) -> Result<()> {
         if self.exists() {
             return Ok(());
         }
+        self.must_not_lack_its_header()?;
         let flag = if self.name == DEFAULT_PROFILE { String::new() } else { format!(" --profile {}", self.name) };
         Err(Error::new(Code::NoProfile, format!("there is no profile \"{}\" in {}", self.name, self.root.display()))
             .with_remedy(format!("`pirushka{flag} init` makes one")))
@@ -251,6 +253,18 @@ mod tests {
         for bad in ["", "..", "a/b", "A", "-x", "a b", "\u{0}", &"x".repeat(33)] {
             assert_eq!(Profile::at(Path::new("/h"), Some(bad)).unwrap_err().code, Code::BadInput, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_store_whose_key_header_is_gone_is_no_missing_profile() {
+        let temp = tempfile::tempdir().unwrap();
+        let profile = Profile::at(temp.path(), None).unwrap();
+        assert_eq!(profile.must_exist().unwrap_err().code, Code::NoProfile);
+        private_dir(profile.dir()).unwrap();
+        std::fs::write(profile.store_path(), b"x").unwrap();
+        let error = profile.must_exist().unwrap_err();
+        assert_eq!(error.code, Code::KeyMissing);
+        assert!(error.message.contains("key.toml"));
     }
 
     #[cfg(unix)]

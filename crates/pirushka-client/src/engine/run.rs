@@ -30,6 +30,12 @@ pub(super) struct Handover {
     pub(super) passphrase: Option<String>,
 }
 
+impl Drop for Handover {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.passphrase);
+    }
+}
+
 /// What an engine writes to its stdout, once: it answers on its socket now, or why it never will.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,8 +99,8 @@ fn idle() -> Result<Duration> {
 fn handed_over() -> Option<AskPassphrase> {
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().lock().read_line(&mut line).ok()?;
-    let handover: Handover = serde_json::from_str(&line).ok()?;
-    let passphrase = Zeroizing::new(handover.passphrase?);
+    let mut handover: Handover = serde_json::from_str(&line).ok()?;
+    let passphrase = Zeroizing::new(handover.passphrase.take()?);
     Some(Box::new(move || Ok(passphrase)))
 }
 

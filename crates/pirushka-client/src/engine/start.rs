@@ -121,11 +121,13 @@ async fn start(profile: &Profile, passphrase: Option<&Zeroizing<String>>, comman
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
         let handover = Handover { passphrase: passphrase.map(|passphrase| passphrase.to_string()) };
-        let mut line = Zeroizing::new(serde_json::to_string(&handover).unwrap_or_default());
-        line.push('\n');
+        // Room for every byte escaped, so that growing leaves no copy behind.
+        let room = 64 + 6 * handover.passphrase.as_ref().map_or(0, String::len);
+        let mut line = Zeroizing::new(Vec::with_capacity(room));
+        let _ = serde_json::to_writer(&mut *line, &handover);
+        line.push(b'\n');
         // If the child is gone already, its answer says why.
-        let _ = stdin.write_all(line.as_bytes()).await;
-        handover.passphrase.map(Zeroizing::new);
+        let _ = stdin.write_all(&line).await;
     }
     let Some(stdout) = child.stdout.take() else { return Err(silent(profile)) };
     let mut lines = BufReader::new(stdout.take(64 * 1024)).lines();

@@ -83,6 +83,7 @@ impl Store {
                 "bring it back from a backup, or remove the profile's directory and run `pirushka init`",
             ));
         }
+        open::must_be_whole(path)?;
         let mut connection = open::writable(path, key)?;
         schema::bring_up_to_date(&mut connection, path)?;
         let cursor = reader::newest_cursor(&connection).map_err(|e| named(path, &e))?;
@@ -165,7 +166,7 @@ fn named(path: &Path, error: &rusqlite::Error) -> Error {
             .with_remedy("free some space; nothing that was stored is lost, and what waits is tried again"),
         Some(E::NotADatabase | E::DatabaseCorrupt) => damaged(path, &error.to_string()),
         Some(E::ReadOnly | E::PermissionDenied | E::CannotOpen) => {
-            Error::new(Code::Config, format!("the store {store} cannot be written: {error}"))
+            Error::new(Code::NotWritable, format!("the store {store} cannot be written: {error}"))
                 .with_remedy(format!("check who owns {store} and its directory"))
         }
         Some(E::DatabaseBusy | E::DatabaseLocked) => {

@@ -9,6 +9,19 @@ use super::named;
 use crate::error::{Code, Error, Result};
 use crate::key::StoreKey;
 
+/// The size of a page, bytes; the first one is there from the moment a store is made.
+const PAGE: u64 = 4096;
+
+/// Refuses a file that has lost its first page before anything opens it: SQLite would take an empty one for new and
+/// throw the log beside it away, which may hold the last commits.
+pub(super) fn must_be_whole(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.len() < PAGE => Err(super::damaged(path, &format!("it has only {} bytes", meta.len()))),
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::io(Code::Config, format_args!("reading the store {}", path.display()), &e)),
+    }
+}
+
 pub(super) fn writable(path: &Path, key: &StoreKey) -> Result<Connection> {
     let connection = keyed(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;

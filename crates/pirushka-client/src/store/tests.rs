@@ -204,6 +204,23 @@ fn a_missing_or_empty_store_is_not_made_anew() {
 }
 
 #[test]
+fn a_store_cut_to_nothing_is_refused_and_its_log_with_the_last_commits_is_left_alone() {
+    let (bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "only in the log"))]).unwrap();
+    let (cut, beside) = (bench.path.with_file_name("cut.db"), bench.path.with_file_name("cut.db-wal"));
+    let log = std::fs::read(bench.path.with_file_name("store.db-wal")).unwrap();
+    assert!(!log.is_empty());
+    for length in [0, 1, 99, 4095] {
+        let file = std::fs::read(&bench.path).unwrap()[..length].to_vec();
+        std::fs::write(&cut, &file).unwrap();
+        std::fs::write(&beside, &log).unwrap();
+        assert_eq!(Store::open(&cut, &bench.key).err().unwrap().code, Code::Damaged, "{length} bytes");
+        assert!(std::fs::read(&cut).unwrap() == file, "{length} bytes");
+        assert!(std::fs::read(&beside).unwrap() == log, "{length} bytes");
+    }
+}
+
+#[test]
 fn damage_on_any_page_is_named() {
     let (bench, mut store) = bench();
     let writes: Vec<Write> =
