@@ -283,8 +283,8 @@ pub struct Send {
     /// Name, fingerprint or address of a contact
     #[arg(value_name = "TO")]
     pub to: String,
-    /// The text; - or nothing reads it from stdin
-    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    /// The text; - or nothing reads it from stdin; one that begins with - needs -- before it
+    #[arg(value_name = "TEXT")]
     pub text: Option<String>,
     /// Wait until the message is that far; if the time runs out, exit 7 (the message stays in the outbox)
     #[arg(long, value_name = "STATE", value_enum)]

@@ -50,7 +50,7 @@ pub fn passphrase(key: &str) -> std::io::Result<Zeroizing<String>> {
 /// Nobody is there, they differ, or it is empty.
 pub fn new_passphrase() -> Outcome<Zeroizing<String>> {
     if !somebody_is_there() {
-        return Err(Fault::new(Exit::Profile, "fault.passphrase_needed", &[("detail", "")]));
+        return Err(Fault::new(Exit::Config, "fault.no_terminal", &[]));
     }
     let first = checked(passphrase("ui.new_passphrase").map_err(Fault::unexpected)?)?;
     let again = passphrase("ui.passphrase_again").map_err(Fault::unexpected)?;

@@ -65,6 +65,12 @@ impl Fault {
         Self::new(Exit::Unexpected, "fault.unexpected", &[("reason", &crate::out::clean(&reason.to_string()))])
     }
 
+    /// stdout takes nothing any more, and not because its reader left.
+    #[must_use]
+    pub fn cannot_print(error: &std::io::Error) -> Self {
+        Self::new(Exit::Unexpected, "fault.cannot_print", &[("reason", &error.to_string())])
+    }
+
     /// Prints it on stderr: three lines for people, one object for programs.
     pub fn print(&self, json: bool) {
         let mut stderr = anstream::stderr();

@@ -40,7 +40,7 @@ pub fn main_from_args(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
     let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     match parse(&arguments) {
         Ok(Some(cli)) => finish(json, run(cli)),
-        Ok(None) => ExitCode::SUCCESS,
+        Ok(None) => finish(json, Ok(())),
         Err(fault) => finish(json, Err(fault)),
     }
 }
@@ -53,6 +53,10 @@ fn peer_arguments(arguments: Vec<OsString>) -> impl Iterator<Item = OsString> {
 }
 
 fn finish(json: bool, outcome: Outcome) -> ExitCode {
+    let outcome = match out::lost() {
+        Some(error) if outcome.is_ok() => Err(Fault::cannot_print(error)),
+        _ => outcome,
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -70,7 +74,7 @@ fn parse(arguments: &[OsString]) -> Outcome<Option<Cli>> {
         Err(error) => match usage::explain(&error, arguments) {
             Some(fault) => Err(fault),
             None => {
-                let _ = error.print();
+                out::printed(error.print());
                 Ok(None)
             }
         },

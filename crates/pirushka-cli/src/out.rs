@@ -1,6 +1,7 @@
 //! What is printed: data on stdout, everything else on stderr; texts from other people made harmless.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -62,12 +63,45 @@ pub fn record(kind: &str, value: &impl Serialize) -> String {
     format!("{{\"v\":1,\"type\":{kind}{comma}{fields}}}")
 }
 
-/// Writes a line to stdout. A closed pipe ends the program quietly, as other tools do.
+/// The first failure to write to stdout; after it nothing more is written.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Writes a line to stdout. The command goes on if that fails, so that what it cleans up it cleans up and its exit code
+/// stays its own; [`lost`] says in the end what was not printed.
 fn line(text: &str) {
     let mut stdout = anstream::stdout();
-    if writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err() {
-        std::process::exit(0);
+    keep(|| writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
+}
+
+/// Bytes as they are, to stdout.
+pub fn bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout();
+    keep(|| stdout.write_all(bytes).and_then(|()| stdout.flush()));
+}
+
+/// Notes how a write to stdout by somebody else went.
+pub fn printed(result: std::io::Result<()>) {
+    keep(|| result);
+}
+
+fn keep(write: impl FnOnce() -> std::io::Result<()>) {
+    if LOST.get().is_none()
+        && let Err(error) = write()
+    {
+        let _ = LOST.set(error);
     }
+}
+
+/// Whether stdout takes nothing any more: who only goes on to print may end.
+#[must_use]
+pub fn is_lost() -> bool {
+    LOST.get().is_some()
+}
+
+/// Why not everything was printed, unless the reader closed the pipe: that is its right.
+#[must_use]
+pub fn lost() -> Option<&'static std::io::Error> {
+    LOST.get().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe)
 }
 
 /// One line of somebody else's making: control and bidirectional characters shown as what they are, so that it can

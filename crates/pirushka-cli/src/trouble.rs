@@ -22,8 +22,9 @@ pub fn fault(error: Error) -> Fault {
 
 /// The rules of the client that a person can break: how the library says so (`*` stands for the name or number in it),
 /// and our own text.
-const RULES: [(&str, &str); 14] = [
+const RULES: [(&str, &str); 15] = [
     ("there is no such contact", "rule.no_such_contact"),
+    ("there is no contact \"*\"", "rule.no_contact"),
     ("another contact is already called \"*\"", "rule.name_taken"),
     ("\"*\" cannot be a name: 1 to 64 characters, no control characters", "rule.bad_name"),
     ("this is your own address", "rule.own_address"),
@@ -58,6 +59,7 @@ fn kind(code: Code) -> (Exit, &'static str) {
     match code {
         Code::BadInput => (Exit::Usage, "fault.bad_input"),
         Code::Config => (Exit::Config, "fault.config"),
+        Code::NotWritable => (Exit::Config, "fault.not_writable"),
         Code::NoProfile => (Exit::Config, "fault.no_profile"),
         Code::ProfileExists => (Exit::Config, "fault.profile_exists"),
         Code::ProfileLocked => (Exit::Profile, "fault.profile_locked"),

@@ -65,13 +65,15 @@ fn help_in_russian() {
     insta::assert_snapshot!(typed(home.path(), &["--lang", "ru", "--help"]));
 }
 
-const WRONG: [&[&str]; 16] = [
+const WRONG: [&[&str]; 18] = [
     &["frobnicate"],
     &["stauts"],
     &["send"],
     &["contact"],
     &["send", "bob", "hello", "--wait", "eaten"],
     &["send", "bob", "hello", "--waitt", "held"],
+    &["send", "bob", "--wiat"],
+    &["init", "--passphrase"],
     &["invite", "new", "--uses", "0"],
     &["invite", "new", "--expires", "7"],
     &["init", "--passphrase", "--key-file"],
@@ -122,4 +124,36 @@ fn completions_and_the_manual_are_there_for_every_command() {
         let name = ["pirushka"].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
         assert!(pages.join(format!("{name}.1")).exists(), "{name}.1");
     }
+}
+
+#[test]
+fn what_cannot_be_printed_is_named_and_a_reader_who_left_is_no_fault() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], stdout: std::process::Stdio| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pirushka"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home.path())
+            .env("PIRUSHKA_HOME", home.path())
+            .stdin(std::process::Stdio::null())
+            .stdout(stdout)
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in [&["version"][..], &["--json", "version"], &["man"], &["completions", "bash"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(arguments, writer.into()), (Some(0), String::new()), "{arguments:?}");
+        if cfg!(target_os = "linux") {
+            let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+            let (code, words) = run(arguments, full.into());
+            assert_eq!(code, Some(1), "{arguments:?}");
+            assert!(words.contains("the output cannot be written") || words.contains("cannot_print"), "{words}");
+        }
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run(&["status"], writer.into()).0, Some(3), "the command's own exit code stays");
 }

@@ -1,6 +1,5 @@
 //! `completions`, `man`, `version`: what the program says about itself.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use crate::args;
@@ -12,7 +11,7 @@ use crate::out::Out;
 pub fn completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "pirushka", &mut script);
-    let _ = std::io::stdout().write_all(&script);
+    crate::out::bytes(&script);
 }
 
 /// Prints the main manual page, or writes all of them into `folder`.
@@ -23,7 +22,7 @@ pub fn man(out: Out, folder: Option<&Path>) -> Outcome {
     let Some(folder) = folder else {
         let mut page = Vec::new();
         clap_mangen::Man::new(args::command()).render(&mut page).map_err(Fault::unexpected)?;
-        let _ = std::io::stdout().write_all(&page);
+        crate::out::bytes(&page);
         return Ok(());
     };
     let failed = |error: std::io::Error| {

@@ -20,31 +20,91 @@ const ONLINE_MAX: Duration = Duration::from_secs(4);
 /// Silence after which a `recv` without `--follow` takes it that nothing more is waiting at the peer.
 const QUIET: Duration = Duration::from_millis(400);
 
+/// How often `--follow` looks for an engine after one died, before it gives up.
+const REJOINS: u32 = 6;
+/// The wait before the first of these; each next is twice as long.
+const REJOIN_FIRST: Duration = Duration::from_millis(100);
+/// An engine that lived this long was a sound one.
+const SOUND: Duration = Duration::from_secs(10);
+
+/// How far one has come, over the deaths of engines.
+struct Progress {
+    since: Since,
+    from: Option<u32>,
+    /// Shown, but not yet marked as seen.
+    owed: Option<MessageView>,
+    shown: u64,
+}
+
 /// `recv`
 ///
 /// # Errors
 /// No such contact, no engine, or the command of `--exec` failed.
 pub async fn run(context: &Context, recv: Recv) -> Outcome {
+    let mut progress = Progress { since: Since::Unseen, from: None, owed: None, shown: 0 };
+    let mut tries = 0;
+    loop {
+        let began = Instant::now();
+        match listen(context, &recv, &mut progress).await {
+            Err(fault) if recv.follow && fault.code == "engine" => {
+                tries = if began.elapsed() > SOUND { 0 } else { tries + 1 };
+                if tries > REJOINS {
+                    return Err(fault);
+                }
+                tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(tries)).await;
+            }
+            other => {
+                other?;
+                break;
+            }
+        }
+    }
+    if progress.shown == 0 && !recv.follow {
+        context.out.advise(text("recv.nothing", &[]));
+    }
+    Ok(())
+}
+
+/// Joins an engine and shows what it tells, until it is time to stop or the engine dies.
+async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outcome {
     let engine = context.engine().await?;
-    let from = match &recv.from {
-        Some(who) => Some(engine.contact(who).await.map_err(fault)?.id),
-        None => None,
-    };
-    let mut events = engine.subscribe(Since::Unseen).await.map_err(fault)?;
-    let mut shown = 0_u64;
-    let mut patience = Patience::new(&recv);
-    while let Some(event) = patience.next(&engine, &mut events).await? {
+    if let (Some(who), None) = (&recv.from, progress.from) {
+        progress.from = Some(engine.contact(who).await.map_err(fault)?.id);
+    }
+    mark(&engine, progress).await?;
+    let mut events = engine.subscribe(progress.since).await.map_err(fault)?;
+    let mut patience = Patience::new(recv);
+    while !out::is_lost()
+        && let Some(event) = patience.next(&engine, &mut events).await?
+    {
+        let cursor = match &event {
+            EventView::Message { cursor, .. } | EventView::Changed { cursor, .. } if patience.caught_up => {
+                Some(*cursor)
+            }
+            EventView::CaughtUp { cursor } => Some(*cursor),
+            _ => None,
+        };
         match event {
-            EventView::Message { message, .. } if is_wanted(&message, from) => {
-                take(context, &engine, &recv, &message).await?;
-                shown += 1;
+            EventView::Message { message, .. } if is_wanted(&message, progress.from) => {
+                show(context, recv, &message).await?;
+                progress.shown += 1;
+                // What nobody could see is not seen.
+                progress.owed = (!out::is_lost()).then_some(message);
             }
             EventView::Stopping => break,
             other => remark(context.out, &other),
         }
+        // Up to here everything has been shown; while the unseen are told, what is not marked comes again by itself.
+        progress.since = cursor.map_or(progress.since, Since::Cursor);
+        mark(&engine, progress).await?;
     }
-    if shown == 0 && !recv.follow {
-        context.out.advise(text("recv.nothing", &[]));
+    Ok(())
+}
+
+async fn mark(engine: &Handle, progress: &mut Progress) -> Outcome {
+    if let Some(message) = &progress.owed {
+        engine.mark_seen(&message.name, message.id).await.map_err(fault)?;
+        progress.owed = None;
     }
     Ok(())
 }
@@ -112,13 +172,13 @@ impl Patience {
     }
 }
 
-async fn take(context: &Context, engine: &Handle, recv: &Recv, message: &MessageView) -> Outcome {
+async fn show(context: &Context, recv: &Recv, message: &MessageView) -> Outcome {
     match &recv.exec {
         Some(command) => hand_over(command, message).await?,
         None if context.out.json => context.out.record("message", message),
         None => context.out.say(line(message)),
     }
-    engine.mark_seen(&message.name, message.id).await.map_err(fault)
+    Ok(())
 }
 
 /// Runs the command with the message. It counts as read only if the command says so by its exit code.

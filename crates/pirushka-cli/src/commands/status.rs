@@ -115,7 +115,7 @@ fn say(out: Out, status: &StatusView) {
     let people: Vec<(&str, &str)> = people.iter().map(|(name, value)| (*name, value.as_str())).collect();
     line("label.contacts", &text("status.people", &people));
     let key = if status.engine.background { "status.engine" } else { "status.engine_inside" };
-    let arguments = [("pid", &*status.engine.pid.to_string()), ("protection", &*status.engine.protection)];
+    let arguments = [("pid", &*status.engine.pid.to_string()), ("protection", &*kept(&status.engine.protection))];
     line("label.engine", &text(key, &arguments));
 }
 
@@ -132,4 +132,14 @@ pub fn home_in_words(home: &HomeView) -> String {
     let dns = home.dns_error.as_deref().map(clean);
     let parts = [Some(clean(place)), Some(state), rtt, dns];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// How the key is kept, in a word.
+fn kept(protection: &str) -> String {
+    match protection {
+        "keyring" => text("kept.keyring", &[]),
+        "file" => text("kept.file", &[]),
+        "passphrase" => text("kept.passphrase", &[]),
+        other => clean(other),
+    }
 }

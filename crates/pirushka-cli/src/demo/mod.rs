@@ -78,7 +78,8 @@ impl Play<'_> {
         }
         show::step(self.out, name, facts, step, start.elapsed(), outcome.is_ok());
         self.steps += 1;
-        outcome
+        outcome?;
+        crate::out::lost().map_or(Ok(()), |error| Err(Fault::cannot_print(error)))
     }
 }
 
