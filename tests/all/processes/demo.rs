@@ -56,6 +56,19 @@ fn an_interrupted_demo_ends_every_process_that_it_started() {
     until("the end of all", || started.iter().all(|&pid| !is_alive(pid)));
 }
 
+#[test]
+fn a_demo_that_cannot_be_shown_fails_and_cleans_up() {
+    let stage = Stage::new();
+    let nobody = stage.nobody("nobody");
+    let temp = stage.path().join("temp");
+    std::fs::create_dir(&temp).unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ended = nobody.command(&["demo"]).env("TMPDIR", &temp).stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let left: Vec<_> = std::fs::read_dir(&temp).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("pirushka-demo-")), "{left:?}");
+}
+
 fn is_alive(pid: u64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")

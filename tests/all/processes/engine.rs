@@ -54,6 +54,22 @@ fn a_killed_engine_is_replaced_and_nothing_is_lost() {
     assert_eq!(shown, ["before the crash", "after the crash"]);
 }
 
+#[test]
+fn recv_follow_outlives_the_engine_and_ends_with_a_polite_stop() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    let mut listening = bob.follow(&["recv", "--follow"]);
+    alice.send(&bob, "before the crash", "read");
+    assert_eq!(text_of(&listening.lines.next("the first text")), "before the crash");
+    let before = bob.engine_pid();
+    assert!(Command::new("kill").args(["-9", &before.to_string()]).status().unwrap().success());
+    alice.send(&bob, "after the crash", "read");
+    assert_eq!(text_of(&listening.lines.next("the second text")), "after the crash");
+    assert_ne!(bob.engine_pid(), before);
+    bob.plain(&["engine", "stop"]);
+    assert_eq!(listening.child.wait().unwrap().code(), Some(0));
+}
+
 fn is_zombie(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }
@@ -81,7 +97,7 @@ fn a_passphrase_is_asked_of_nobody_when_nobody_is_there() {
     let path = file.to_str().unwrap();
     let init = ["init", "--name", "alice", "--peer", &peer.address, "--passphrase"];
     let refused = alice.json(&init);
-    assert_eq!((refused.code, refused.error().as_str()), (4, "passphrase_needed"));
+    assert_eq!((refused.code, refused.error().as_str()), (3, "no_terminal"));
     let made = alice.json(&[&init[..], &["--passphrase-file", path]].concat());
     assert_eq!(made.code, 0, "{made:?}");
     alice.plain(&["engine", "stop"]);

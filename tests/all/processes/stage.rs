@@ -279,7 +279,7 @@ pub(super) fn text_of(message: &Value) -> String {
 
 /// A command that goes on; ended when dropped.
 pub(super) struct Following {
-    child: Child,
+    pub(super) child: Child,
     pub(super) lines: Lines,
 }
 
