@@ -12,8 +12,10 @@ use crate::client::{Client, Owner};
 use crate::dial::{Dial, Retry};
 use crate::timers::Timer;
 
-/// Pauses to try, in seconds. The last is what a peer grants (an anonymous session ends after 3 min).
-const PAUSES_S: [u16; 4] = [45, 75, 110, 150];
+/// Pauses to try, in seconds. The first is there because a stock Linux NAT remembers a flow for 120 s instead of 30 s only
+/// once it has seen packets both ways for longer than 2 s, as the home session's flow has. The last is what a peer grants
+/// (an anonymous session ends after 3 min).
+const PAUSES_S: [u16; 5] = [3, 45, 75, 110, 150];
 /// The search begins when the session has stood for so long: short runs need no long keepalive.
 const PATIENCE_US: u64 = 2 * MINUTE;
 

@@ -125,3 +125,16 @@ fn a_cut_between_bob_and_his_peer_delays_and_loses_nothing() {
     town.world.net.partition(bob, peer, false);
     town.ends_with(&ids, SOON);
 }
+
+#[test]
+fn the_keepalive_grows_to_what_the_nat_remembers_and_the_client_stays_reachable() {
+    let mut town = Town::new(34);
+    let keepalive = |town: &Town| town.world.users[town.bob].client().map(|client| client.homes()[0].keepalive_s);
+    assert_eq!(keepalive(&town), Some(25));
+    town.world.run_for(15 * MINUTE);
+    // The NAT forgets a flow that has been used both ways after 120 s; 110 s were proven.
+    assert_eq!(keepalive(&town), Some(82));
+    town.world.run_for(30 * MINUTE);
+    let ids = town.alice_says(1);
+    town.ends_with(&ids, SECOND);
+}
