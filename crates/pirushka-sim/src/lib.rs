@@ -3,10 +3,10 @@
 //! A [`World`] holds peers (real [`pirushka_peer_core::Peer`]s, which forget everything in a crash) and users, who live
 //! behind NATs. Two kinds of users exist: [`RawUser`] speaks to peers with the real link and nothing above it, a naive
 //! model of a messenger; [`Person`] is the real client core on a simulated disk. What is checked after every event
-//! stands in [`checks`] and follows the invariants S1 to S6, L1 and L2 of `docs/PROOF.md`.
+//! is listed in [`Rule`].
 //!
-//! [`random`] runs what a seed says; stories that people wrote stand in `tests/all/stories/`. One seed is one run: the hash over all packets
-//! and events says whether two runs were the same.
+//! [`random`] runs what a seed says; stories that people wrote stand in `tests/all/stories/`. One seed is one run: the
+//! hash over all packets and events says whether two runs were the same.
 
 #![forbid(unsafe_code)]
 
