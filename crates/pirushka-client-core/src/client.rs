@@ -186,10 +186,10 @@ impl Client {
         if let Some(farewell) = self.say_farewell(now, out) {
             return Some(farewell);
         }
-        let owners = self.sockets.iter().map(|(&socket, &owner)| (socket, owner)).collect::<Vec<_>>();
-        owners.into_iter().find_map(|(socket, owner)| {
+        let Self { sockets, homes, contacts, probe, .. } = self;
+        sockets.iter().find_map(|(&socket, &owner)| {
             out.clear();
-            let to = self.link(owner)?.poll_transmit(now, out)?;
+            let to = link_of(owner, homes, contacts, probe)?.poll_transmit(now, out)?;
             Some(Transmit { socket, to })
         })
     }
@@ -241,12 +241,7 @@ impl Client {
     }
 
     pub(crate) fn link(&mut self, owner: Owner) -> Option<&mut ClientLink> {
-        match owner {
-            Owner::Home(index) => self.homes.get_mut(index).map(|home| &mut home.dial.link),
-            Owner::Route(contact) => self.contacts.get_mut(&contact)?.route.as_mut().map(|route| &mut route.dial.link),
-            Owner::Probe => self.probe.link_mut(),
-            Owner::Key(_) => None,
-        }
+        link_of(owner, &mut self.homes, &mut self.contacts, &mut self.probe)
     }
 
     /// Hands every event of one link to its operation.
@@ -301,4 +296,18 @@ impl Client {
 
 pub(crate) fn rng_from(seed: [u8; 32]) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(seed)
+}
+
+fn link_of<'a>(
+    owner: Owner,
+    homes: &'a mut [Home],
+    contacts: &'a mut BTreeMap<ContactId, Contact>,
+    probe: &'a mut KeepaliveProbe,
+) -> Option<&'a mut ClientLink> {
+    match owner {
+        Owner::Home(index) => homes.get_mut(index).map(|home| &mut home.dial.link),
+        Owner::Route(contact) => contacts.get_mut(&contact)?.route.as_mut().map(|route| &mut route.dial.link),
+        Owner::Probe => probe.link_mut(),
+        Owner::Key(_) => None,
+    }
 }

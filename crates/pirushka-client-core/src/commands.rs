@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use pirushka_e2e::content::{Body, Content, Profile, QueueGrant, Text, TicketData};
-use pirushka_wire::{Address, Fingerprint, Now, PeerAddress, QueueSecret};
+use pirushka_e2e::content::{Body, Content, Profile, Text};
+use pirushka_wire::{Address, Fingerprint, Now, PeerAddress};
 
 use crate::api::{
     ContactId, ContactState, Event, Failure, Message, MessageBody, MessageId, MessageState, Misuse, Table,
@@ -388,7 +388,6 @@ impl Client {
     }
 
     fn tell_new_home(&mut self, now: Now) {
-        let Some(peer) = self.homes.first().map(|home| home.dial.peer.clone()) else { return };
         let contacts = self.active_contacts();
         if contacts.is_empty() {
             return;
@@ -397,10 +396,7 @@ impl Client {
         for id in contacts {
             self.enqueue(now, id, ItemKind::Content, Some(Body::Card(card.clone())), None);
             let queue = self.contacts.get(&id).and_then(|c| c.row.queue).map(pirushka_wire::QueueId);
-            let Some(row) = queue.and_then(|queue| self.queues.get(&queue)) else { continue };
-            let ticket: Option<TicketData> = None;
-            let secret = QueueSecret(row.secret);
-            let grant = QueueGrant { peer: peer.clone(), queue: row.queue(), secret, seal_key: row.seal_key, ticket };
+            let Some(grant) = queue.and_then(|queue| self.grant_of(queue)) else { continue };
             self.enqueue(now, id, ItemKind::Content, Some(Body::Grant(grant)), None);
         }
     }

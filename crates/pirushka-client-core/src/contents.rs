@@ -65,13 +65,12 @@ impl Client {
         let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.row.grant_seq < seq) else { return };
         contact.row.grant_seq = seq;
         contact.changed = true;
-        let ticket = grant.ticket.as_ref();
         let row = GrantRow {
             peer: grant.peer.to_string(),
             queue: grant.queue.0,
             secret: grant.secret.0,
             seal_key: grant.seal_key,
-            ticket: ticket.map(|t| TicketRow { quota_kib: t.quota_kib, expiry: t.expiry, mac: t.mac }),
+            ticket: grant.ticket.as_ref().map(TicketRow::from),
         };
         if contact.row.grant.as_ref() != Some(&row) {
             contact.row.grant = Some(row);

@@ -6,13 +6,13 @@
 
 use pirushka_e2e::Session;
 use pirushka_e2e::bundle::{Bundle, BundleError, LookedUp};
-use pirushka_e2e::content::{Body, Content, Hello, QueueGrant, TicketData};
+use pirushka_e2e::content::{Body, Content, Hello, QueueGrant};
 use pirushka_e2e::envelope::kind;
 use pirushka_e2e::intro::Intro;
 use pirushka_e2e::session::next_number;
 use pirushka_identity::Card;
 use pirushka_wire::time::SECOND;
-use pirushka_wire::{Now, QueueId, QueueSecret};
+use pirushka_wire::{Now, QueueId};
 use zeroize::Zeroizing;
 
 use crate::api::{AddingTrouble, ContactId, Event, Warning};
@@ -177,19 +177,12 @@ impl Client {
     }
 
     /// What I give a contact of my queue; remembers which ticket it has.
-    fn grant_of(&mut self, queue: QueueId) -> Option<QueueGrant> {
+    pub(crate) fn grant_of(&mut self, queue: QueueId) -> Option<QueueGrant> {
         let peer = self.homes.first().map(|home| home.dial.peer.clone())?;
         let row = self.queues.get_mut(&queue)?;
         row.ticket_given = row.ticket.as_ref().map_or(0, |t| t.expiry);
         row.save(&mut self.writes);
-        let ticket = row.ticket.as_ref();
-        Some(QueueGrant {
-            peer,
-            queue,
-            secret: QueueSecret(row.secret),
-            seal_key: row.seal_key,
-            ticket: ticket.map(|t| TicketData { quota_kib: t.quota_kib, expiry: t.expiry, mac: t.mac }),
-        })
+        Some(row.grant(peer))
     }
 
     /// A ticket that came after the hello, or that outlives the one given by a good while, follows in a content.

@@ -20,7 +20,7 @@ use crate::api::{Event, HomeState, Warning};
 use crate::client::{Client, Owner};
 use crate::dial::{Dial, Phase, Retry, Verdict};
 use crate::limits::RECEIVED_RANGES_MAX;
-use crate::queue::TicketRow;
+use crate::queue::QueueRow;
 use crate::timers::Timer;
 
 /// What a request to the home peer was about.
@@ -52,6 +52,18 @@ pub(crate) struct Home {
 impl Home {
     pub(crate) fn is_registered(&self) -> bool {
         self.incarnation.is_some()
+    }
+
+    fn ask(&mut self, now: Now, frame: &Frame<'_>, class: Class, about: Asked) -> RequestId {
+        let request = self.dial.link.request(now, frame, class);
+        self.asked.insert(request, about);
+        request
+    }
+
+    /// Asks for something that LIST_END waits for.
+    fn ask_for_list(&mut self, now: Now, frame: &Frame<'_>, about: Asked) {
+        let request = self.ask(now, frame, Class::Bulk, about);
+        self.list_open.insert(request);
     }
 
     fn forget_session(&mut self) {
@@ -142,9 +154,7 @@ impl Client {
 
     /// Opens or changes one queue at the home peer, if it listens.
     pub(crate) fn announce_queue(&mut self, now: Now, queue: QueueId) {
-        let Some(row) = self.queues.get(&queue) else { return };
-        let secret_hash = row.secret_hash();
-        let frame = Frame::QueueSet { request: RequestId(0), queue, secret_hash, quota_kib: 0 };
+        let Some(frame) = self.queues.get(&queue).map(QueueRow::frame) else { return };
         self.ask_homes(now, &frame, Asked::Queue(queue));
     }
 
@@ -154,8 +164,7 @@ impl Client {
 
     pub(crate) fn announce_invite(&mut self, now: Now, id: u32) {
         let Some(invite) = self.invites.get(&id).filter(|invite| invite.is_open(now.wall_s())) else { return };
-        let (token_hash, uses, expiry) = (invite.token_hash(), invite.uses_left, invite.expiry_s);
-        let frame = Frame::TokenSet { request: RequestId(0), token_hash, uses, expiry };
+        let frame = invite.frame();
         self.ask_homes(now, &frame, Asked::Other);
     }
 
@@ -173,8 +182,7 @@ impl Client {
 
     fn ask_homes(&mut self, now: Now, frame: &Frame<'_>, asked: Asked) {
         for home in self.homes.iter_mut().filter(|home| home.is_registered()) {
-            let request = home.dial.link.request(now, frame, Class::Control);
-            home.asked.insert(request, asked);
+            home.ask(now, frame, Class::Control, asked);
         }
     }
 
@@ -183,8 +191,7 @@ impl Client {
         let root = self.identity.register_packet(home.dial.peer.peer_id, binding, now.wall_s());
         let instance = InstanceId(self.profile.instance);
         let frame = Frame::Register { request: RequestId(0), instance, root: &root };
-        let request = home.dial.link.request(now, &frame, Class::Control);
-        home.asked.insert(request, Asked::Register);
+        home.ask(now, &frame, Class::Control, Asked::Register);
     }
 
     fn home_answer(&mut self, now: Now, index: usize, asked: Asked, answer: Answer) {
@@ -196,8 +203,7 @@ impl Client {
             }
             (Asked::Queue(queue), Answer::Ticket(ticket)) => {
                 if let Some(row) = self.queues.get_mut(&queue) {
-                    row.ticket =
-                        Some(TicketRow { quota_kib: ticket.quota_kib, expiry: ticket.expiry, mac: ticket.mac });
+                    row.ticket = Some(ticket.into());
                     row.save(&mut self.writes);
                     self.dirty.insert(row.contact);
                 }
@@ -234,9 +240,7 @@ impl Client {
         for (n, part) in bundle.chunks(BODY_PART_MAX).enumerate() {
             let offset = (n * BODY_PART_MAX) as u32;
             let frame = Frame::Put { request: RequestId(0), object, offset, total, kind: body_kind::BUNDLE, part };
-            let request = home.dial.link.request(now, &frame, Class::Bulk);
-            home.asked.insert(request, Asked::Other);
-            home.list_open.insert(request);
+            home.ask_for_list(now, &frame, Asked::Other);
         }
     }
 
@@ -244,26 +248,10 @@ impl Client {
         let wall_s = now.wall_s();
         let home = &mut self.homes[index];
         for row in self.queues.values() {
-            let frame = Frame::QueueSet {
-                request: RequestId(0),
-                queue: row.queue(),
-                secret_hash: row.secret_hash(),
-                quota_kib: 0,
-            };
-            let request = home.dial.link.request(now, &frame, Class::Bulk);
-            home.asked.insert(request, Asked::Queue(row.queue()));
-            home.list_open.insert(request);
+            home.ask_for_list(now, &row.frame(), Asked::Queue(row.queue()));
         }
         for invite in self.invites.values().filter(|invite| invite.is_open(wall_s)) {
-            let frame = Frame::TokenSet {
-                request: RequestId(0),
-                token_hash: invite.token_hash(),
-                uses: invite.uses_left,
-                expiry: invite.expiry_s,
-            };
-            let request = home.dial.link.request(now, &frame, Class::Bulk);
-            home.asked.insert(request, Asked::Other);
-            home.list_open.insert(request);
+            home.ask_for_list(now, &invite.frame(), Asked::Other);
         }
     }
 
@@ -271,8 +259,7 @@ impl Client {
         let home = &mut self.homes[index];
         if home.list_open.remove(&answered) && home.list_open.is_empty() {
             for frame in [Frame::ListEnd { request: RequestId(0) }, Frame::Poll { request: RequestId(0) }] {
-                let request = home.dial.link.request(now, &frame, Class::Control);
-                home.asked.insert(request, Asked::Other);
+                home.ask(now, &frame, Class::Control, Asked::Other);
             }
         }
     }
@@ -281,20 +268,12 @@ impl Client {
         if self.homes[index].taken.contains(delivery.0) {
             return self.acknowledge(index, delivery);
         }
-        let taken = match class {
+        match class {
             push_class::CONTACT => self.take_envelope(now, queue, body),
-            push_class::INTRO => {
-                self.take_intro_part(now, body);
-                true
-            }
-            _ => {
-                self.count("push of an unknown class");
-                true
-            }
-        };
-        if taken {
-            self.acknowledge(index, delivery);
+            push_class::INTRO => self.take_intro_part(now, body),
+            _ => self.count("push of an unknown class"),
         }
+        self.acknowledge(index, delivery);
     }
 
     fn acknowledge(&mut self, index: usize, delivery: DeliveryId) {

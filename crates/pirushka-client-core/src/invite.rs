@@ -1,6 +1,6 @@
 //! Invites: secrets that let their holders introduce themselves, each as often as I said.
 
-use pirushka_wire::IntroToken;
+use pirushka_wire::{Frame, IntroToken, RequestId};
 
 use crate::api::Table;
 use crate::rows::WriteSet;
@@ -36,6 +36,12 @@ impl InviteRow {
 
     pub(crate) fn token_hash(&self) -> [u8; 32] {
         pirushka_identity::proofs::token_hash(&self.token())
+    }
+
+    /// What lets its holders introduce themselves at the home peer.
+    pub(crate) fn frame(&self) -> Frame<'static> {
+        let (token_hash, uses, expiry) = (self.token_hash(), self.uses_left, self.expiry_s);
+        Frame::TokenSet { request: RequestId(0), token_hash, uses, expiry }
     }
 
     pub(crate) fn is_open(&self, unix_s: u64) -> bool {

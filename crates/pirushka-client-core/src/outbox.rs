@@ -92,6 +92,14 @@ pub(crate) struct ItemRow {
     pub(crate) resealed: bool,
 }
 
+impl ItemRow {
+    /// Something that is not sealed yet, with no place in the sequence and no message to show.
+    pub(crate) fn new(id: u64, contact: ContactId, kind: ItemKind, content: [u8; 16], created_ms: u64) -> Self {
+        let (body, message, sealed) = (vec![], None, None);
+        Self { id, contact, kind, seq: 0, content, body, message, sealed, created_ms, resealed: false }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PartState {
     /// To be offered.

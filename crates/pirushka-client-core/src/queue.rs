@@ -1,6 +1,7 @@
 //! My contact queues: one per contact, opened at my home peer, given to the contact end to end.
 
-use pirushka_wire::{QueueId, QueueSecret};
+use pirushka_e2e::content::{QueueGrant, TicketData};
+use pirushka_wire::{Frame, PeerAddress, QueueId, QueueSecret, RequestId};
 use rand_core::Rng;
 
 use crate::api::{ContactId, Table};
@@ -16,6 +17,24 @@ pub(crate) struct TicketRow {
     #[n(2)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) mac: [u8; 16],
+}
+
+impl From<pirushka_link::TicketData> for TicketRow {
+    fn from(ticket: pirushka_link::TicketData) -> Self {
+        Self { quota_kib: ticket.quota_kib, expiry: ticket.expiry, mac: ticket.mac }
+    }
+}
+
+impl From<&TicketData> for TicketRow {
+    fn from(ticket: &TicketData) -> Self {
+        Self { quota_kib: ticket.quota_kib, expiry: ticket.expiry, mac: ticket.mac }
+    }
+}
+
+impl From<&TicketRow> for TicketData {
+    fn from(ticket: &TicketRow) -> Self {
+        Self { quota_kib: ticket.quota_kib, expiry: ticket.expiry, mac: ticket.mac }
+    }
 }
 
 #[derive(Clone, minicbor::Encode, minicbor::Decode)]
@@ -59,8 +78,25 @@ impl QueueRow {
         QueueId(self.id)
     }
 
-    pub(crate) fn secret_hash(&self) -> [u8; 32] {
+    fn secret_hash(&self) -> [u8; 32] {
         pirushka_identity::proofs::queue_secret_hash(&QueueSecret(self.secret))
+    }
+
+    /// What opens the queue at the home peer.
+    pub(crate) fn frame(&self) -> Frame<'static> {
+        let (queue, secret_hash) = (self.queue(), self.secret_hash());
+        Frame::QueueSet { request: RequestId(0), queue, secret_hash, quota_kib: 0 }
+    }
+
+    /// What the contact is given of it.
+    pub(crate) fn grant(&self, peer: PeerAddress) -> QueueGrant {
+        QueueGrant {
+            peer,
+            queue: self.queue(),
+            secret: QueueSecret(self.secret),
+            seal_key: self.seal_key,
+            ticket: self.ticket.as_ref().map(TicketData::from),
+        }
     }
 
     pub(crate) fn save(&self, writes: &mut WriteSet) {

@@ -35,12 +35,9 @@ pub(crate) fn part_key(contact: ContactId, message_id: &[u8; 8], i: u16) -> Vec<
 }
 
 impl Client {
-    /// An envelope from one of my queues. Tells whether the peer may forget it.
-    pub(crate) fn take_envelope(&mut self, now: Now, queue: QueueId, envelope: &[u8]) -> bool {
-        let Some(row) = self.queues.get(&queue) else {
-            self.count("envelope for a queue that is not mine");
-            return true;
-        };
+    /// An envelope from one of my queues. Whatever becomes of it, the peer may forget it then.
+    pub(crate) fn take_envelope(&mut self, now: Now, queue: QueueId, envelope: &[u8]) {
+        let Some(row) = self.queues.get(&queue) else { return self.count("envelope for a queue that is not mine") };
         let id = row.contact;
         let opened = envelope::open(&queue, &row.seal_key, envelope);
         let blocked = self.contacts.get(&id).is_none_or(|c| c.row.state == ContactState::Blocked);
@@ -49,7 +46,6 @@ impl Client {
             Ok(part) => self.take_part(now, id, part),
             Err(_) => self.count("envelope that does not open"),
         }
-        true
     }
 
     fn take_part(&mut self, now: Now, id: ContactId, part: Part) {

@@ -5,7 +5,10 @@ use std::mem;
 use pirushka_e2e::content::{Body, Content};
 use pirushka_e2e::envelope::{self, kind};
 use pirushka_e2e::session::policy::{EpochUse, needs_commit};
+use pirushka_identity::Identity;
 use pirushka_wire::{Now, QueueId};
+use rand_chacha::ChaCha20Rng;
+use zeroize::Zeroizing;
 
 use crate::api::{ContactId, ContactState};
 use crate::client::Client;
@@ -64,18 +67,7 @@ impl Client {
         let encode =
             |body| Content { id: content, seq, jump: None, time_ms: now.wall_ms, receipts: None, body }.encode();
         let body = body.map(encode).transpose().ok()?.unwrap_or_default();
-        let row = ItemRow {
-            id: item_id,
-            contact: id,
-            kind,
-            seq,
-            content,
-            body,
-            message,
-            sealed: None,
-            created_ms: now.wall_ms,
-            resealed: false,
-        };
+        let row = ItemRow { seq, body, message, ..ItemRow::new(item_id, id, kind, content, now.wall_ms) };
         let item = Item::new(row);
         item.save(&mut self.writes);
         contact.outbox.insert(item_id, item);
@@ -136,18 +128,8 @@ impl Client {
         contact.row.epoch_messages = 0;
         contact.changed = true;
         let Some(grant) = contact.row.grant.clone() else { return };
-        let mut item = Item::new(ItemRow {
-            id: item_id,
-            contact: id,
-            kind: ItemKind::Commit,
-            seq: 0,
-            content,
-            body: bytes,
-            message: None,
-            sealed: None,
-            created_ms: now.wall_ms,
-            resealed: false,
-        });
+        let row = ItemRow::new(item_id, id, ItemKind::Commit, content, now.wall_ms);
+        let mut item = Item::new(ItemRow { body: bytes, ..row });
         let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
         item.seal(SealedRow {
             session: number,
@@ -224,18 +206,7 @@ impl Client {
         let Ok(mut content) = Content::decode(&row.body) else { return false };
         content.receipts = Some(receipts);
         content.jump = contact.row.jump;
-        let Ok(plaintext) = content.encode().map(zeroize::Zeroizing::new) else { return false };
-        let Some((number, session)) = contact.current_session() else { return false };
-        let Ok(ciphertext) = session.encrypt(identity, rng, &plaintext) else { return false };
-        let parts = envelopes(grant, kind::MLS, &ciphertext.bytes, rng);
-        let sealed = SealedRow {
-            session: number,
-            epoch: ciphertext.epoch,
-            generation: ciphertext.generation,
-            queue: grant.queue,
-            parts,
-            sealed_ms: now.wall_ms,
-        };
+        let Some(sealed) = contact.seal_content(now, &content, grant, identity, rng) else { return false };
         contact.row.epoch_messages += 1;
         contact.row.active_ms = now.wall_ms;
         contact.changed = true;
@@ -266,31 +237,10 @@ impl Client {
         let Some(contact) = contacts.get_mut(&id) else { return };
         let body = if again { Body::OfferAgain } else { Body::Receipt };
         let receipts = Some(contact.receipts());
-        let plaintext = Content { id: content, seq: 0, jump: None, time_ms: now.wall_ms, receipts, body }.encode();
-        let Ok(plaintext) = plaintext else { return };
-        let Some((number, session)) = contact.current_session() else { return };
-        let Ok(ciphertext) = session.encrypt(identity, rng, &plaintext) else { return };
-        let parts = envelopes(&grant, kind::MLS, &ciphertext.bytes, rng);
-        let mut item = Item::new(ItemRow {
-            id: 0,
-            contact: id,
-            kind: ItemKind::Content,
-            seq: 0,
-            content,
-            body: vec![],
-            message: None,
-            sealed: None,
-            created_ms: now.wall_ms,
-            resealed: false,
-        });
-        item.seal(SealedRow {
-            session: number,
-            epoch: ciphertext.epoch,
-            generation: ciphertext.generation,
-            queue: grant.queue,
-            parts,
-            sealed_ms: now.wall_ms,
-        });
+        let bare = Content { id: content, seq: 0, jump: None, time_ms: now.wall_ms, receipts, body };
+        let Some(sealed) = contact.seal_content(now, &bare, &grant, identity, rng) else { return };
+        let mut item = Item::new(ItemRow::new(0, id, ItemKind::Content, content, now.wall_ms));
+        item.seal(sealed);
         // A receipt replaces the one before it unless that is on its way.
         contact.volatile.retain(|old| !old.has_idle_part());
         contact.volatile.push_back(item);
@@ -320,8 +270,32 @@ impl Client {
     }
 }
 
+impl Contact {
+    /// Encrypts a content in the current session and seals it for the contact's queue.
+    fn seal_content(
+        &mut self,
+        now: Now,
+        content: &Content,
+        grant: &GrantRow,
+        identity: &Identity,
+        rng: &mut ChaCha20Rng,
+    ) -> Option<SealedRow> {
+        let plaintext = Zeroizing::new(content.encode().ok()?);
+        let (number, session) = self.current_session()?;
+        let ciphertext = session.encrypt(identity, rng, &plaintext).ok()?;
+        Some(SealedRow {
+            session: number,
+            epoch: ciphertext.epoch,
+            generation: ciphertext.generation,
+            queue: grant.queue,
+            parts: envelopes(grant, kind::MLS, &ciphertext.bytes, rng),
+            sealed_ms: now.wall_ms,
+        })
+    }
+}
+
 /// Cuts and seals MLS bytes for a contact's queue, each envelope with a deposit id of its own.
-pub(crate) fn envelopes(grant: &GrantRow, kind: u8, bytes: &[u8], rng: &mut rand_chacha::ChaCha20Rng) -> Vec<PartRow> {
+pub(crate) fn envelopes(grant: &GrantRow, kind: u8, bytes: &[u8], rng: &mut ChaCha20Rng) -> Vec<PartRow> {
     use rand_core::Rng as _;
     let sealed = envelope::seal_parts(&QueueId(grant.queue), &grant.seal_key, kind, bytes, rng).unwrap_or_default();
     let part = |bytes| {
