@@ -1,0 +1,64 @@
+//! Values that arguments take: addresses, numbers, durations; refused in the language of the person.
+
+use std::time::Duration;
+
+use clap::builder::ValueParser;
+use pirushka_wire::{Address, PeerAddress};
+
+use crate::lang;
+
+pub(super) fn address() -> ValueParser {
+    ValueParser::from(|text: &str| text.parse::<Address>().map_err(|e| lang::address_error(&e)))
+}
+
+pub(super) fn peer_address() -> ValueParser {
+    ValueParser::from(|text: &str| text.parse::<PeerAddress>().map_err(|e| lang::address_error(&e)))
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn whole<N: TryFrom<u64> + Clone + std::marker::Send + Sync + 'static>(
+    least: u64,
+    most: u64,
+) -> ValueParser {
+    ValueParser::from(move |text: &str| {
+        let number = text.parse::<u64>().ok().filter(|number| (least..=most).contains(number));
+        let bounds = [("least", &*least.to_string()), ("most", &*most.to_string())];
+        number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| lang::text("usage.number", &bounds))
+    })
+}
+
+pub(super) fn duration() -> ValueParser {
+    ValueParser::from(|text: &str| parse_duration(text).ok_or_else(|| lang::text("usage.duration", &[("given", text)])))
+}
+
+/// Reads `250ms`, `30s`, `5m`, `12h`, `7d`; at most 366 days.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let total = number.checked_mul(millis).filter(|&ms| ms <= 366 * 86_400_000)?;
+    Some(Duration::from_millis(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(parse_duration("7d"), Some(Duration::from_secs(7 * 86400)));
+        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
+        for wrong in ["", "7", "d", "-1s", "7 d", "1.5h", "99999999999999999999s", "367d", "18446744073709551615d"] {
+            assert_eq!(parse_duration(wrong), None, "{wrong}");
+        }
+    }
+}
