@@ -28,8 +28,13 @@ const TURNOVER_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn join(profile: &Profile) -> Result<Option<Connection>> {
     let stream = match UnixStream::connect(profile.socket_path()).await {
         Ok(stream) => stream,
-        // Nobody, or nobody any more behind a socket that was left over: the next engine sweeps it away.
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+        // Nobody, or nobody any more behind a socket that was left over: the next engine sweeps it away. An engine that
+        // ends while we stand in its queue resets the connection.
+        Err(e)
+            if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) =>
+        {
+            return Ok(None);
+        }
         Err(e) => {
             let path = profile.socket_path().display();
             return Err(Error::io(Code::Engine, format_args!("the engine's socket {path}"), &e));
