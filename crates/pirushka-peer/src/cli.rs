@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -55,7 +56,20 @@ enum Command {
         qr: bool,
     },
     /// What the running peer holds and has done: totals, nobody's identity
-    Status,
+    #[command(visible_alias = "stats")]
+    Status {
+        /// Again and again, one row each time, with rates per second
+        #[arg(long)]
+        watch: bool,
+        /// Seconds between two rows
+        #[arg(long, value_name = "SECONDS", default_value = "2", requires = "watch", value_parser = seconds)]
+        every: Duration,
+        /// End after so many rows [default: go on until the peer ends]
+        #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+        rows: Option<u64>,
+    },
+    /// Print a hardened systemd unit for this machine
+    Unit(commands::UnitArgs),
     /// Look at the configuration without running
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -85,6 +99,11 @@ enum ConfigCommand {
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, for example users.queues=100")?;
     Ok((key.trim().into(), value.trim().into()))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.trim_end_matches('s').trim().parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds, from 0.1 to 86400".into())
 }
 
 /// Does what the arguments (the program's name first) say. This is the whole program `pirushkad`; others call it to be
@@ -122,7 +141,13 @@ impl Cli {
         match self.command {
             None | Some(Command::Run) => commands::run(self.load()?.config, json),
             Some(Command::Address { qr }) => commands::address(&self.load()?.config, qr, json),
-            Some(Command::Status) => commands::status(&self.load()?.config, json),
+            Some(Command::Status { watch: false, .. }) => commands::status(&self.load()?.config, json),
+            Some(Command::Status { watch: true, every, rows }) => {
+                commands::watch(&self.load()?.config, every, rows, json)
+            }
+            Some(Command::Unit(ref args)) => {
+                commands::unit(args.clone(), &self.load()?, paths::config_named(self.config.clone()), json)
+            }
             Some(Command::Config(ConfigCommand::Check)) => {
                 let file = paths::config_file(self.config.clone());
                 commands::config_check(&self.load()?, file, json);

@@ -11,7 +11,9 @@
 //! | `running.rs` | key, socket, shards and control socket put together; start and stop |
 //! | `key.rs` | the only thing that is ever written to disk |
 //! | `config/` | the table of all settings; file, environment, flags |
-//! | `control.rs`, `status.rs` | what the operator may ask |
+//! | `control.rs`, `observer.rs`, `status.rs` | what the operator may ask |
+//! | `admin/` | what monitoring may ask over HTTP |
+//! | `notify.rs`, `unit.rs` | the service manager: what it is told, what it is given |
 //! | `hardening.rs`, `signals.rs` | what the process asks of the system |
 //! | `cli.rs`, `usage.rs`, `commands/` | the command line |
 //!
@@ -38,6 +40,7 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod advertise;
 mod cli;
 mod clock;
@@ -47,6 +50,8 @@ mod control;
 mod failure;
 mod hardening;
 mod key;
+mod notify;
+mod observer;
 mod output;
 mod paths;
 mod qr;
@@ -55,6 +60,7 @@ mod shard;
 mod signals;
 mod status;
 mod train;
+mod unit;
 mod usage;
 
 pub use advertise::Advertisement;

@@ -35,11 +35,16 @@ pub(crate) fn data_dir(configured: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(strategy.data_dir().join("pirushkad"))
 }
 
+/// The configuration file that somebody names: by flag, else by `$PIRUSHKAD_CONFIG`.
+pub(crate) fn config_named(flag: Option<PathBuf>) -> Option<PathBuf> {
+    let variable = || std::env::var_os("PIRUSHKAD_CONFIG").filter(|path: &OsString| !path.is_empty());
+    flag.or_else(|| variable().map(PathBuf::from))
+}
+
 /// The configuration file: the one named by flag or `$PIRUSHKAD_CONFIG` whether it exists or not, else the first of the
 /// usual places that exists.
-pub(crate) fn config_file(named: Option<PathBuf>) -> Option<PathBuf> {
-    let variable = || std::env::var_os("PIRUSHKAD_CONFIG").filter(|path: &OsString| !path.is_empty());
-    if let Some(path) = named.or_else(|| variable().map(PathBuf::from)) {
+pub(crate) fn config_file(flag: Option<PathBuf>) -> Option<PathBuf> {
+    if let Some(path) = config_named(flag) {
         return Some(path);
     }
     if let Some(home) = home() {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use pirushka_peer_core::Peer;
@@ -13,18 +13,17 @@ use pirushka_wire::limits::DEFAULT_PORT;
 use pirushka_wire::{BootId, PeerAddress};
 use zeroize::Zeroizing;
 
+use crate::admin;
 use crate::advertise::{Advertisement, advertise};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Server};
 use crate::failure::Failure;
 use crate::key::{self, KeyFile};
+use crate::observer::Observer;
 use crate::paths;
-use crate::shard::{self, Handle, Line, Order};
+use crate::shard::{self, Handle, Order};
 use crate::status::{Fixed, Status};
-
-/// How long a shard may take to tell its totals; it is late only when it is drowning.
-const REPORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A running peer. Dropping it ends it at once; [`RunningPeer::stop`] is the polite way.
 #[derive(Debug)]
@@ -35,12 +34,12 @@ pub struct RunningPeer {
     warnings: Vec<String>,
     key_is_new: bool,
     drain: Duration,
-    fixed: Fixed,
-    started: Instant,
+    observer: Observer,
     /// One entry; the place for more.
     shards: Vec<Handle>,
     shard_ended: Option<Receiver<()>>,
     control: Option<Server>,
+    admin: Option<admin::Server>,
     /// Held as long as it runs: one peer per data folder.
     _lock: File,
 }
@@ -55,6 +54,7 @@ pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
     let KeyFile { key, path, is_new } = key::read_or_create(&data_dir)?;
     let lock = lock(&path, &data_dir)?;
     let socket = bind(&config)?;
+    let admin = admin::listen(&config)?;
     let local = socket.local_addr();
     let advertisement = advertise(&config, local, key.peer_id());
     let mut warnings = buffer_warnings(&config, &socket);
@@ -79,10 +79,15 @@ pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
         receive_buffer: granted.receive_buffer as u64,
         send_buffer: granted.send_buffer as u64,
     };
-    let started = Instant::now();
-    let control = control_server(&data_dir, vec![shard.line.clone()], fixed.clone(), started)
+    let observer = Observer::new(vec![shard.line.clone()], fixed);
+    let control = control_server(&data_dir, observer.clone())
         .map_err(|error| warnings.push(format!("`pirushkad status` will not work: {error}")))
         .ok();
+    let admin = admin.and_then(|listener| {
+        admin::Server::start(listener, &config, observer.clone())
+            .map_err(|error| warnings.push(format!("monitoring will not work: {error}")))
+            .ok()
+    });
     Ok(RunningPeer {
         advertisement,
         local,
@@ -90,11 +95,11 @@ pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
         warnings,
         key_is_new: is_new,
         drain: Duration::from_micros(config.drain_us),
-        fixed,
-        started,
+        observer,
         shards: vec![shard],
         shard_ended: Some(shard_ended),
         control,
+        admin,
         _lock: lock,
     })
 }
@@ -118,6 +123,12 @@ impl RunningPeer {
         self.local
     }
 
+    /// Where monitoring may ask, if anywhere.
+    #[must_use]
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(admin::Server::local_addr)
+    }
+
     /// Names this run.
     #[must_use]
     pub fn boot(&self) -> BootId {
@@ -139,8 +150,17 @@ impl RunningPeer {
     /// A snapshot of its totals; `None` when it has ended or is too busy to answer.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        let lines: Vec<_> = self.shards.iter().map(|shard| shard.line.clone()).collect();
-        status(&lines, &self.fixed, self.started)
+        self.observer.status()
+    }
+
+    /// Asks for the same from elsewhere.
+    pub(crate) fn observer(&self) -> Observer {
+        self.observer.clone()
+    }
+
+    /// How long [`RunningPeer::stop`] may take.
+    pub(crate) fn drain(&self) -> Duration {
+        self.drain
     }
 
     /// Signalled when a shard ends by itself. Can be taken once.
@@ -173,7 +193,7 @@ impl RunningPeer {
             let ended = shard.thread.join().unwrap_or_else(|_| Err(io::Error::other("a shard panicked")));
             result = result.and(ended);
         }
-        self.control = None;
+        (self.control, self.admin) = (None, None);
         result
     }
 }
@@ -262,19 +282,14 @@ fn buffer_warnings(config: &Config, socket: &UdpSocket) -> Vec<String> {
     )]
 }
 
-fn control_server(data_dir: &std::path::Path, lines: Vec<Line>, fixed: Fixed, started: Instant) -> io::Result<Server> {
+fn control_server(data_dir: &std::path::Path, observer: Observer) -> io::Result<Server> {
     Server::start(control::socket_path(data_dir), move |question| {
         let answer = match question {
-            "status" => status(&lines, &fixed, started).and_then(|status| serde_json::to_string(&status).ok()),
+            "status" => observer.status().and_then(|status| serde_json::to_string(&status).ok()),
             _ => Some(r#"{"v":1,"event":"error","code":"control.unknown_question"}"#.into()),
         };
         answer.unwrap_or_else(|| r#"{"v":1,"event":"error","code":"control.busy"}"#.into())
     })
-}
-
-fn status(lines: &[Line], fixed: &Fixed, started: Instant) -> Option<Status> {
-    let reports: Option<Vec<_>> = lines.iter().map(|line| line.report(REPORT_PATIENCE)).collect();
-    Some(Status::of(fixed, started.elapsed().as_secs(), &reports?))
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use pirushka_peer_core::Stats;
+use pirushka_peer_core::{Counters, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::shard::Report;
@@ -86,6 +86,9 @@ pub struct Network {
     pub bytes_in: u64,
     pub packets_out: u64,
     pub bytes_out: u64,
+    /// Sessions of users and of senders.
+    #[serde(default)]
+    pub sessions: u64,
     /// Sessions made.
     pub handshakes: u64,
     /// System calls that brought datagrams; fewer than `packets_in` under load.
@@ -144,6 +147,7 @@ impl Status {
                 bytes_in: sum(|r| r.counters.bytes_in),
                 packets_out: sum(|r| r.counters.packets_out),
                 bytes_out: sum(|r| r.counters.bytes_out),
+                sessions: sum(|r| r.stats.sessions),
                 handshakes: sum(|r| r.counters.handshakes),
                 receive_calls: sum(|r| r.calls.receives),
                 send_calls: sum(|r| r.calls.sends),
@@ -159,6 +163,17 @@ impl Status {
             refusals: totals(reports.iter().flat_map(|report| refusals(&report.stats))),
         }
     }
+}
+
+/// Every reason for which a datagram may have no effect.
+pub(crate) fn drop_reasons() -> impl Iterator<Item = String> {
+    let names: Vec<String> = Counters::default().drops().map(|(reason, _)| snake_case(reason.name())).collect();
+    names.into_iter()
+}
+
+/// Every reason for which a request may be refused.
+pub(crate) fn refusal_reasons() -> impl Iterator<Item = String> {
+    refusals(&Stats::default()).into_iter().map(|(name, _)| name)
 }
 
 fn refusals(stats: &Stats) -> [(String, u64); 8] {
@@ -250,7 +265,8 @@ fn write_totals(f: &mut fmt::Formatter<'_>, title: &str, totals: &BTreeMap<Strin
     Ok(())
 }
 
-fn bytes(n: u64) -> String {
+/// So many bytes, for people.
+pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..1024 => format!("{n} B"),
         1024..1_048_576 => format!("{:.1} KiB", n as f64 / 1024.0),
@@ -269,12 +285,43 @@ fn duration(s: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn fixed() -> Fixed {
+        Fixed { address: "h?k=x".into(), boot: "00".into(), receive_buffer: 1, send_buffer: 2 }
+    }
+
+    /// A peer that is here only to be looked at.
+    pub(crate) fn made_up() -> Status {
+        let stats = Stats {
+            users: 30,
+            users_online: 20,
+            queues: 90,
+            sessions: 25,
+            messages_held: 40,
+            bytes_held: 5_000,
+            ram_bytes: 512 << 20,
+            registrations: 31,
+            deposits: 140,
+            delivered: 100,
+            expired: 3,
+            evicted: 4,
+            intros: 5,
+            lookups: 6,
+            queues_restored: 7,
+            refused_full: 8,
+            ..Stats::default()
+        };
+        let report = Report { stats, counters: Default::default(), calls: Default::default() };
+        let mut status = Status::of(&fixed(), 4_000, &[report]);
+        status.rss_bytes = Some(9 << 20);
+        status.drops.insert("bad_mac".into(), 12);
+        status
+    }
 
     #[test]
     fn a_snapshot_reads_back_and_people_can_read_it_too() {
-        let fixed = Fixed { address: "h?k=x".into(), boot: "00".into(), receive_buffer: 1, send_buffer: 2 };
         let stats = Stats {
             users: 3,
             users_online: 2,
@@ -286,7 +333,7 @@ mod tests {
             ..Stats::default()
         };
         let report = Report { stats, counters: Default::default(), calls: Default::default() };
-        let mut status = Status::of(&fixed, 4_000, &[report.clone(), report]);
+        let mut status = Status::of(&fixed(), 4_000, &[report.clone(), report]);
         status.drops.insert("bad_mac".into(), 12);
         status.rss_bytes = Some(9 << 20);
         let json = serde_json::to_string(&status).unwrap();

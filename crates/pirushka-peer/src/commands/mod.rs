@@ -4,11 +4,15 @@ mod address;
 mod config;
 mod run;
 mod status;
+mod unit;
+mod watch;
 
 pub(crate) use address::address;
 pub(crate) use config::{config_check, config_show};
 pub(crate) use run::run;
 pub(crate) use status::{running, status};
+pub(crate) use unit::{UnitArgs, unit};
+pub(crate) use watch::watch;
 
 /// Prints the completion script.
 pub(crate) fn completions(command: &mut clap::Command, shell: clap_complete::Shell) {

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::running::RunningPeer;
-use crate::{hardening, output, qr, signals, spawn};
+use crate::{hardening, notify, output, qr, signals, spawn};
 
 /// Runs a peer until the first signal, then lets it drain.
 pub(crate) fn run(config: Config, json: bool) -> Result<(), Failure> {
@@ -28,8 +28,11 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), Failure> {
             .map_err(|error| Failure::unexpected("cannot start a thread", error))?;
     }
     greet(&peer, &warnings, json);
+    notify::ready();
+    let _keep_alive = notify::keep_alive(peer.observer());
     let _ = stop.recv();
     tracing::info!("stopping");
+    notify::stopping(peer.drain());
     let result = peer.stop().map_err(|error| Failure::unexpected("the peer's socket failed", error));
     if json && result.is_ok() {
         output::data(serde_json::json!({"v": 1, "event": "stopped"}));
@@ -59,6 +62,7 @@ fn greet(peer: &RunningPeer, warnings: &[String], json: bool) {
             "event": "listening",
             "address": advertisement.address.to_string(),
             "local": peer.local_addr().to_string(),
+            "admin": peer.admin_addr().map(|admin| admin.to_string()),
             "boot": data_encoding::HEXLOWER.encode(peer.boot().as_bytes()),
             "key_is_new": peer.key_is_new(),
             "note": advertisement.note,
@@ -67,6 +71,9 @@ fn greet(peer: &RunningPeer, warnings: &[String], json: bool) {
         return;
     }
     warnings.iter().for_each(output::warning);
+    if let Some(admin) = peer.admin_addr() {
+        output::advice(format_args!("For monitoring: http://{admin}/metrics"));
+    }
     if peer.key_is_new() {
         output::advice("A new key was made. Keep a copy of it: without it all users need a new address.");
     }

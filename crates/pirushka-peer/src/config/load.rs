@@ -212,6 +212,11 @@ fn is_no_setting(variable: &str) -> bool {
 /// Values that are each allowed and make no sense together.
 fn contradiction(config: &Config) -> Option<String> {
     let peer = &config.peer;
+    if let Some(listen) = config.admin_listen.filter(|listen| !listen.ip().is_loopback() && !config.admin_allow_remote)
+    {
+        let cause = "other machines reach; say admin.allow_remote = true if that is meant";
+        return Some(format!("admin.listen is {listen}, which {cause}"));
+    }
     if peer.user_life_min_s > peer.user_life_max_s {
         return Some("users.life_min is longer than users.life_max".into());
     }
@@ -389,6 +394,21 @@ mod tests {
                 proptest::prop_assert!(failure.code.starts_with("config."));
             }
         }
+    }
+
+    #[test]
+    fn a_port_for_monitoring_that_other_machines_reach_must_be_meant() {
+        for listen in ["0.0.0.0:7118", "[::]:7118", "192.0.2.1:7118", "[2001:db8::1]:7118"] {
+            let failure = from_file(&format!("[admin]\nlisten = \"{listen}\"\n")).unwrap_err();
+            assert_eq!(failure.code, "config.contradiction", "{listen}");
+            assert!(failure.cause.contains("admin.allow_remote = true"), "{}", failure.cause);
+            assert!(from_file(&format!("[admin]\nlisten = \"{listen}\"\nallow_remote = true\n")).is_ok());
+        }
+        for listen in ["127.0.0.1:7118", "[::1]:7118", "127.0.0.53:1", "off"] {
+            assert!(from_file(&format!("[admin]\nlisten = \"{listen}\"\n")).is_ok(), "{listen}");
+        }
+        let cause = from_file("[admin]\nlisten = \"7118\"\n").unwrap_err().cause;
+        assert!(cause.contains("expected an IP address with a port"), "{cause}");
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub struct Config {
     pub lock_memory: bool,
     /// How long a stopping peer goes on handing out what it holds, in µs. Default 5 s.
     pub drain_us: u64,
+    /// Where monitoring may ask over HTTP. Default: nowhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// Whether that may be an address that other machines reach. Default false.
+    pub admin_allow_remote: bool,
     /// The limits of the machine itself.
     pub peer: PeerConfig,
 }
@@ -60,6 +64,8 @@ impl Default for Config {
             send_buffer: 4 << 20,
             lock_memory: true,
             drain_us: 5_000_000,
+            admin_listen: None,
+            admin_allow_remote: false,
             peer: PeerConfig::default(),
         }
     }

@@ -186,6 +186,42 @@ pub const SETTINGS: &[Setting] = &[
          takes no\nnew messages meanwhile and ends as soon as nothing is left. A second signal ends it at once.",
         ""
     ),
+    Setting {
+        key: "admin.listen",
+        kind: Kind::Text,
+        meaning:
+            "Where monitoring asks over HTTP: /metrics for Prometheus, /healthz, /readyz. Totals only, and nothing \
+                  can be
+changed there. Off without it: every program of this machine can ask a port, while `status` \
+                  answers the
+operator only, and a second peer would find the port taken.",
+        memory: "about 400 KiB when it is on",
+        instead_of_nothing: "\"127.0.0.1:7118\"",
+        get: |config| Value::Text(config.admin_listen.map(|listen| listen.to_string()).unwrap_or_default()),
+        set: |config, value| {
+            config.admin_listen = match text(value) {
+                "" | "off" => None,
+                address => Some(address.parse().map_err(|_| {
+                    format!("expected an IP address with a port, like 127.0.0.1:7118, or off, got {address:?}")
+                })?),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "admin.allow_remote",
+        kind: Kind::Flag,
+        meaning: "Let admin.listen be an address that other machines reach. Whoever reaches it learns the totals; a \
+                  firewall is
+then yours to keep. Requests must name an IP address, localhost, or what `host` says.",
+        memory: "",
+        instead_of_nothing: "",
+        get: |config| Value::Flag(config.admin_allow_remote),
+        set: |config, value| {
+            config.admin_allow_remote = *value == Value::Flag(true);
+            Ok(())
+        },
+    },
     number!(
         "memory.total",
         Kind::Bytes(MIB, 1 << 44),
@@ -474,8 +510,8 @@ mod tests {
             ticket_life_s: _,
             intro_difficulty: _,
         } = PeerConfig::default();
-        // Eighteen of the peer's, twelve of its link's, eight of the process.
-        assert_eq!(SETTINGS.len(), 18 + 12 + 8);
+        // Eighteen of the peer's, twelve of its link's, ten of the process.
+        assert_eq!(SETTINGS.len(), 18 + 12 + 10);
     }
 
     #[test]

@@ -98,3 +98,13 @@ pub(crate) fn listing(dir: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// Counts a test that cannot run here, where `./test` looks.
+pub(crate) fn skipped(what: &str) {
+    use std::io::Write as _;
+    eprintln!("skipped: {what}");
+    if let Some(list) = std::env::var_os("PIRUSHKA_SKIPPED") {
+        let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
+        writeln!(list, "{what}").unwrap();
+    }
+}

@@ -5,5 +5,7 @@ mod commands;
 mod daemon;
 mod embedded;
 mod life;
+mod monitoring;
+mod service;
 mod traffic;
 mod wire;
