@@ -138,6 +138,39 @@ def check_address(vector):
     expect(vector, {"canonical": write_address(address)})
 
 
+def read_home(text):
+    scheme, mark, rest = text.partition("://")
+    if mark:
+        need(scheme.lower() == "pirushka", "another scheme")
+        text = rest
+    place, _, query = text.partition("?")
+    need("/" not in place, "a person, not a peer")
+    port = re.fullmatch(r"(\[.*\]|[^:\[]*):(.*)", place)
+    if port:
+        place, digits = port.groups()
+        need(digits.isdigit() and 0 < int(digits) < 65536, "no port")
+    home = {"host": host_of(place), "port": int(digits) if port else DEFAULT_PORT, "peer_id": None, "invite": None}
+    sizes = {"k": ("peer_id", 32), "i": ("invite", 15)}
+    for parameter in query.split("&") if query else []:
+        name, _, value = parameter.partition("=")
+        need(name in sizes, "an unknown parameter")
+        field, size = sizes[name]
+        need(home[field] is None, "a parameter given twice")
+        home[field] = unbase32(value, size).hex()
+    need(home["peer_id"], "no key")
+    need(home["invite"] != "00" * 15, "a secret of zeros")
+    return home
+
+
+def check_home(vector):
+    home = read_home(vector["text"])
+    expect(vector, home)
+    host = f"[{home['host']}]" if ":" in home["host"] else home["host"]
+    port = "" if home["port"] == DEFAULT_PORT else f":{home['port']}"
+    secret = f"&i={base32(bytes.fromhex(home['invite']))}" if home["invite"] else ""
+    expect(vector, {"canonical": f"{host}{port}?k={base32(bytes.fromhex(home['peer_id']))}{secret}"})
+
+
 # --- packets.md: Root
 
 
@@ -266,7 +299,7 @@ def ranges(r):
 # Name of each field and how it is read: a size in bytes for a number, "N bytes" for bytes, or "rest" or "ranges".
 FRAMES = {
     1: [("requests", "ranges")],
-    2: [("request", 4), ("instance", "16 bytes"), ("root", "rest")],
+    2: [("request", 4), ("instance", "16 bytes"), ("invite", "15 bytes"), ("work", 8), ("root", "rest")],
     3: [("request", 4), ("code", 2), ("retry_after_ms", 4)],
     4: [("request", 4)],
     6: [("delivery", 8), ("class", 1), ("queue", "16 bytes"), ("body", "rest")],
@@ -297,6 +330,7 @@ FRAMES = {
     23: [],
     24: [("request", 4), ("delay_s", 2)],
     25: [("request", 4), ("quota_kib", 4), ("expiry", 8), ("mac", "16 bytes")],
+    26: [("request", 4), ("policy", 1)],
 }
 DEPOSITS = {
     1: [("queue", "16 bytes"), ("secret", "16 bytes"), ("deposit", "16 bytes"), ("flags", 1), ("envelope", "rest")],
@@ -306,7 +340,7 @@ DEPOSITS = {
         ("parts", 1),
         ("index", 1),
         ("token", "16 bytes"),
-        ("nonce", "8 bytes"),
+        ("work", 8),
         ("part", "rest"),
     ],
 }
@@ -359,12 +393,34 @@ def kdf(context, key):
 
 
 def check_proofs(vector):
+    if vector["kind"] == "invite secret":
+        generation = struct.pack(">I", vector["generation"])
+        expect(vector, {"secret": blake3(generation, key=bytes.fromhex(vector["key"])).digest()[:15].hex()})
+        return
     if vector["kind"] != "ticket":
         expect(vector, {"hash": kdf(f"pirushka 2026 {vector['kind']}", bytes.fromhex(vector["secret"])).hex()})
         return
     claim = bytes.fromhex(vector["fingerprint"] + vector["queue"] + vector["secret_hash"])
     claim += struct.pack(">IQ", vector["quota_kib"], vector["expiry"])
     expect(vector, {"mac": blake3(claim, key=bytes.fromhex(vector["key"])).digest()[:16].hex()})
+
+
+# --- peer.md: proof of work
+
+
+def check_work(vector):
+    if vector["kind"] == "intro id":
+        parts = [bytes.fromhex(part) for part in vector["parts"]]
+        named = bytes([len(parts)]) + b"".join(struct.pack(">H", len(part)) + part for part in parts)
+        expect(vector, {"intro": kdf("pirushka 2026 introduction", named)[:16].hex()})
+        return
+    claim = bytes.fromhex(vector["binding"] + vector["fingerprint"])
+    if vector["kind"] == "intro":
+        claim += bytes([vector["parts"]]) + bytes.fromhex(vector["intro"])
+    key = kdf(f"pirushka 2026 {vector['kind']} work", claim)
+    proof = int.from_bytes(blake3(struct.pack(">Q", vector["nonce"]), key=key).digest(), "big")
+    bits = 256 - proof.bit_length() if vector["nonce"] else 0
+    expect(vector, {"bits": min(bits, 64)})
 
 
 # --- link.md: a handshake and a restart, read by somebody who holds the peer's static key

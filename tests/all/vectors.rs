@@ -9,13 +9,13 @@ use std::process::Command;
 
 use data_encoding::HEXLOWER;
 use pirushka_identity::proofs::{self, TicketClaim};
-use pirushka_identity::{Card, Certificate, Identity, IntroPolicy, verify_register};
+use pirushka_identity::{Card, Certificate, Identity, IntroPolicy, WorkClaim, intro_id, verify_register};
 use pirushka_tests::skipped;
 use pirushka_wire::root::kind;
 use pirushka_wire::{
-    Address, BootId, DeliveryId, Deposit, DepositId, Fingerprint, Frame, Frames, Incarnation, InstanceId, IntroId,
-    IntroToken, ObjectId, Params, PathData, PeerAddress, PeerId, QueueId, QueueSecret, RangeSet, Ranges, Reader,
-    RequestId, Root, Signature,
+    Address, BootId, DeliveryId, Deposit, DepositId, Fingerprint, Frame, Frames, HomeAddress, Incarnation, InstanceId,
+    IntroId, IntroToken, InviteSecret, ObjectId, Params, PathData, PeerAddress, PeerId, QueueId, QueueSecret, RangeSet,
+    Ranges, Reader, RequestId, Root, Signature, WorkNonce,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -29,12 +29,14 @@ const TIME_S: u64 = 1_700_000_000;
 fn our_code_makes_and_reads_the_vectors_of_the_spec() {
     let files = [
         ("address", "Texts of addresses (packets.md, \"Addresses\")", addresses()),
+        ("home", "What users of a peer are given (packets.md, \"Addresses\")", homes()),
         ("root", "Root packets, with and without shifts (packets.md, \"Root\")", roots()),
         ("certificate", "Certificates of users (packets.md, \"Certificate\")", certificates()),
         ("register", "Signed registrations (packets.md, \"What a signature covers\")", registrations()),
         ("card", "CARDs (end-to-end.md, \"CARD\")", cards()),
         ("frames", "Frames inside a sealed packet (packets.md, \"Frames\")", frames()),
         ("proofs", "Hashes of secrets, and tickets (peer.md)", proofs_of_secrets()),
+        ("work", "Proof of work, and ids of introductions (peer.md)", work()),
         ("link", "Datagrams of a handshake and a restart, in order (link.md)", link::datagrams()),
         ("envelope", "Envelopes as a peer holds them (end-to-end.md, \"Envelopes\")", end_to_end::envelopes()),
         (
@@ -122,6 +124,55 @@ fn addresses() -> Vec<Value> {
         json!({ "name": name, "text": text, "valid": false, "error": why })
     });
     [&valid[..], &invalid].concat()
+}
+
+fn homes() -> Vec<Value> {
+    let key = PeerId(std::array::from_fn(|i| i as u8)).to_base32();
+    let secret = "i=aebagbafaydqqcikbmga2dqp";
+    let good = [
+        ("an open peer", format!("peer.example?k={key}")),
+        ("a private peer", format!("peer.example:99?k={key}&{secret}")),
+        ("a private peer, as a link, the secret first", format!("pirushka://[2001:db8::1]?{secret}&k={key}")),
+    ];
+    let bad = [
+        ("no key", format!("peer.example?{secret}")),
+        ("a secret one character short", format!("peer.example?k={key}&i=ebagbafaydqqcikbmga2dqp")),
+        ("a secret of zeros", format!("peer.example?k={key}&i={}", "a".repeat(24))),
+        ("a secret given twice", format!("peer.example?k={key}&{secret}&{secret}")),
+        ("a person", format!("peer.example/{}?k={key}&{secret}", "a4f5".repeat(16))),
+        ("an invite of a person", format!("peer.example?k={key}&t=aebagbafaydqqcikbmga2dqpca")),
+    ];
+    let valid = good.map(|(name, text)| {
+        let home: HomeAddress = text.parse().unwrap_or_else(|e| panic!("{name}: {e}"));
+        let fields = json!({ "name": name, "text": text, "valid": true, "canonical": home.to_string(),
+            "invite": home.invite.map(|i| hex_of(&i.0)) });
+        merged(fields, home_json(&home.peer))
+    });
+    let invalid = bad.map(|(name, text)| {
+        let why = text.parse::<HomeAddress>().unwrap_err().to_string();
+        json!({ "name": name, "text": text, "valid": false, "error": why })
+    });
+    [&valid[..], &invalid].concat()
+}
+
+fn work() -> Vec<Value> {
+    let parts = [&b"first part"[..], b"second"];
+    let (intro, recipient) = (intro_id(&parts), Fingerprint([0xf1; 32]));
+    let introduction = WorkClaim::introduction(&BINDING, &recipient, 2, &intro);
+    let registration = WorkClaim::registration(&BINDING, &recipient);
+    let proof = |name: &str, kind: &str, claim: WorkClaim, nonce: WorkNonce| {
+        json!({ "name": name, "kind": kind, "binding": hex_of(&BINDING), "fingerprint": recipient.to_hex(), "parts": 2,
+            "intro": hex_of(&intro.0), "nonce": nonce.0, "bits": claim.bits(nonce) })
+    };
+    let solved = |claim: &WorkClaim, bits| claim.solve(bits, 1, 1 << 30).unwrap();
+    vec![
+        json!({ "name": "the id of an introduction of two parts", "kind": "intro id", "parts": parts.map(hex_of),
+            "intro": hex_of(&intro.0) }),
+        proof("an introduction, 20 bits", "intro", introduction, solved(&introduction, 20)),
+        proof("an introduction, a nonce by chance", "intro", introduction, WorkNonce(u64::MAX)),
+        proof("the nonce 0 proves nothing", "intro", introduction, WorkNonce(0)),
+        proof("a registration, 12 bits", "register", registration, solved(&registration, 12)),
+    ]
 }
 
 fn roots() -> Vec<Value> {
@@ -291,17 +342,20 @@ fn frames() -> Vec<Value> {
         parts: 8,
         index: 7,
         token: IntroToken([0x10; 16]),
-        nonce: [0x11; 8],
+        work: WorkNonce(0x11),
         part,
     };
+    let (instance, invite, work) = (InstanceId([9; 16]), InviteSecret([8; 15]), WorkNonce(7));
+    let register = Frame::Register { request, instance, invite, work, root: b"root" };
     let (q, f, h, m) = (hex_of(&queue.0), fingerprint.to_hex(), hex_of(&hash), hex_of(&mac));
     let singles = [
         ("KEEPALIVE is a single byte", Frame::Keepalive, json!({ "type": 0 })),
         ("OK with two ranges", Frame::Ok { requests: ranges }, json!({ "type": 1, "requests": ranges_json })),
         (
             "REGISTER",
-            Frame::Register { request, instance: InstanceId([9; 16]), root: b"root" },
-            json!({ "type": 2, "request": id, "instance": "09".repeat(16), "root": hex_of(b"root") }),
+            register,
+            json!({ "type": 2, "request": id, "instance": "09".repeat(16), "invite": "08".repeat(15), "work": 7,
+                "root": hex_of(b"root") }),
         ),
         (
             "ERROR",
@@ -319,7 +373,7 @@ fn frames() -> Vec<Value> {
             "DEPOSIT of the last part of an introduction",
             Frame::Deposit { request, deposit: intro },
             json!({ "type": 5, "request": id, "kind": 2, "fingerprint": f, "intro": "0f".repeat(16), "parts": 8,
-                "index": 7, "token": "10".repeat(16), "nonce": "11".repeat(8), "part": hex_of(part) }),
+                "index": 7, "token": "10".repeat(16), "work": 0x11, "part": hex_of(part) }),
         ),
         (
             "PUSH",
@@ -398,6 +452,11 @@ fn frames() -> Vec<Value> {
             Frame::Ticket { request, quota_kib: 64, expiry: TIME_S, mac },
             json!({ "type": 25, "request": id, "quota_kib": 64, "expiry": TIME_S, "mac": m }),
         ),
+        (
+            "INTRO_POLICY",
+            Frame::IntroPolicy { request, policy: 20 },
+            json!({ "type": 26, "request": id, "policy": 20 }),
+        ),
     ];
     let mut vectors: Vec<Value> =
         singles.into_iter().map(|(name, frame, fields)| one_frame(name, &frame, fields)).collect();
@@ -467,6 +526,8 @@ fn proofs_of_secrets() -> Vec<Value> {
         json!({ "name": "the hash of a queue's secret", "kind": "queue secret", "secret": hex_of(&secret), "hash": hex_of(&secret_hash) }),
         json!({ "name": "the hash of a token", "kind": "intro token", "secret": hex_of(&token),
             "hash": hex_of(&proofs::token_hash(&IntroToken(token))) }),
+        json!({ "name": "the invite secret of a private peer", "kind": "invite secret", "key": hex_of(&key),
+            "generation": 3, "secret": hex_of(&proofs::invite_secret(&key, 3).0) }),
         ticket("a ticket", claim(1024, TIME_S)),
         ticket("a ticket with the smallest numbers", claim(0, 0)),
         ticket("a ticket with the largest numbers", claim(u32::MAX, u64::MAX)),

@@ -86,6 +86,8 @@ pub fn address_error(error: &AddressError) -> String {
         AddressError::Key => text("address.key", &[]),
         AddressError::NoKey => text("address.no_key", &[]),
         AddressError::Token => text("address.token", &[]),
+        AddressError::Secret => text("address.secret", &[]),
+        AddressError::SecretShown => text("address.secret_shown", &[]),
         AddressError::Parameter(parameter) => given("address.parameter", parameter),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use pirushka_e2e::content::{Body, Content, Profile, Text};
-use pirushka_wire::{Address, Fingerprint, Now, PeerAddress};
+use pirushka_wire::{Address, Fingerprint, HomeAddress, Now, PeerAddress};
 
 use crate::api::{
     ContactId, ContactState, Event, Failure, Message, MessageBody, MessageId, MessageState, Misuse, Table,
@@ -22,15 +22,26 @@ impl Client {
     ///
     /// # Errors
     /// None at present.
-    pub fn set_home(&mut self, now: Now, peer: PeerAddress) -> Result<(), Misuse> {
-        if self.profile.home_addresses().first() == Some(&peer) {
+    pub fn set_home(&mut self, now: Now, home: impl Into<HomeAddress>) -> Result<(), Misuse> {
+        let home = home.into();
+        let present = self.profile.own_homes().into_iter().next();
+        if present.as_ref() == Some(&home) {
             return Ok(());
         }
+        let same_peer = present.is_some_and(|present| present.peer == home.peer);
         self.drop_homes(now);
-        self.profile.homes = vec![peer.to_string()];
-        self.profile.last_boot = None;
+        self.profile.homes = vec![home.to_string()];
+        self.profile.last_boot = self.profile.last_boot.filter(|_| same_peer);
         self.profile.save(&mut self.writes);
-        self.add_home(peer);
+        self.add_home(home);
+        if same_peer {
+            // Another invite secret is nobody else's affair.
+            if self.started {
+                self.wake_home(now, 0);
+            }
+            self.turn(now);
+            return Ok(());
+        }
         for row in self.queues.values_mut() {
             row.ticket = None;
             row.ticket_given = 0;

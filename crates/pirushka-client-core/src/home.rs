@@ -13,7 +13,8 @@ use pirushka_wire::frame::{body_kind, push_class};
 use pirushka_wire::limits::BODY_PART_MAX;
 use pirushka_wire::time::{HOUR, SECOND};
 use pirushka_wire::{
-    BootId, DeliveryId, Frame, Incarnation, InstanceId, Now, ObjectId, PeerAddress, QueueId, RangeSet, RequestId,
+    BootId, DeliveryId, Frame, HomeAddress, Incarnation, InstanceId, InviteSecret, Now, ObjectId, QueueId, RangeSet,
+    RequestId, WorkNonce,
 };
 
 use crate::api::{Event, HomeState, Warning};
@@ -34,6 +35,8 @@ enum Asked {
 
 pub(crate) struct Home {
     pub(crate) dial: Dial,
+    /// What lets me in at a private peer.
+    pub(crate) invite: Option<InviteSecret>,
     pub(crate) state: HomeState,
     pub(crate) observed: Option<SocketAddr>,
     pub(crate) keepalive_us: u64,
@@ -76,12 +79,14 @@ impl Home {
 }
 
 impl Client {
-    pub(crate) fn add_home(&mut self, peer: PeerAddress) {
+    pub(crate) fn add_home(&mut self, home: HomeAddress) {
+        let HomeAddress { peer, invite } = home;
         let index = self.homes.len();
         let (socket, link) = self.new_link(Owner::Home(index), peer.peer_id);
         let retry = Retry { first_us: self.config.retry_first_us, max_us: self.config.retry_max_us };
         self.homes.push(Home {
             dial: Dial::new(peer, socket, link, retry),
+            invite,
             state: HomeState::Connecting,
             observed: None,
             keepalive_us: self.config.keepalive_us,
@@ -190,7 +195,8 @@ impl Client {
         let home = &mut self.homes[index];
         let root = self.identity.register_packet(home.dial.peer.peer_id, binding, now.wall_s());
         let instance = InstanceId(self.profile.instance);
-        let frame = Frame::Register { request: RequestId(0), instance, root: &root };
+        let (invite, work) = (home.invite.unwrap_or_default(), WorkNonce(0));
+        let frame = Frame::Register { request: RequestId(0), instance, invite, work, root: &root };
         home.ask(now, &frame, Class::Control, Asked::Register);
     }
 

@@ -102,7 +102,7 @@ impl Client {
         for (key, value) in table(Table::Intro) {
             client.intros.load(&key, &value).ok_or(DamagedRow(Table::Intro))?;
         }
-        for home in client.profile.home_addresses() {
+        for home in client.profile.own_homes() {
             client.add_home(home);
         }
         client.drop_half_begun_sessions();

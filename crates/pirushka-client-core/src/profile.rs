@@ -1,7 +1,7 @@
 //! The profile row: who I am, where I am served, and the counters that must never go back.
 
 use pirushka_identity::Identity;
-use pirushka_wire::PeerAddress;
+use pirushka_wire::{HomeAddress, PeerAddress};
 
 use crate::api::{ContactId, MessageId, Table};
 use crate::rows::WriteSet;
@@ -26,7 +26,7 @@ pub(crate) struct ProfileRow {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) instance: [u8; 16],
-    /// Peer addresses as text.
+    /// Home addresses as text, with the invite secrets of private peers.
     #[n(5)]
     pub(crate) homes: Vec<String>,
     #[n(6)]
@@ -73,7 +73,13 @@ impl ProfileRow {
         writes.put_row(Table::Profile, KEY, self);
     }
 
+    /// My homes as others may know them.
     pub(crate) fn home_addresses(&self) -> Vec<PeerAddress> {
+        self.own_homes().into_iter().map(|home| home.peer).collect()
+    }
+
+    /// My homes as only I know them.
+    pub(crate) fn own_homes(&self) -> Vec<HomeAddress> {
         self.homes.iter().filter_map(|text| text.parse().ok()).collect()
     }
 

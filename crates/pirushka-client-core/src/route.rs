@@ -214,7 +214,7 @@ impl Client {
                         parts: total as u8,
                         index: n as u8,
                         token,
-                        nonce: [0; 8],
+                        work: pirushka_wire::WorkNonce(0),
                         part: &part.bytes,
                     }
                 } else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pirushka_client_core::link::{ClientLink, ClientLinkConfig, ClientLinkEvent};
 use pirushka_wire::handshake::Welcome;
-use pirushka_wire::{Address, PeerAddress, PeerId};
+use pirushka_wire::{Address, HomeAddress, PeerAddress, PeerId};
 use serde::{Deserialize, Serialize};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -91,7 +91,7 @@ pub async fn check_peer(address: &str, patience: Duration) -> Result<PeerCheck> 
 
 /// A peer's address, or the peer's part of a person's.
 fn peer_of(address: &str) -> Result<PeerAddress> {
-    match PeerAddress::from_str(address) {
+    match HomeAddress::from_str(address).map(|home| home.peer) {
         Err(pirushka_wire::AddressError::NotAPeer) => {
             let person = Address::from_str(address).map_err(bad_address)?;
             person.peer().ok_or_else(|| bad_address(pirushka_wire::AddressError::NoKey))

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use pirushka_client_core::{Client, ClientConfig};
-use pirushka_wire::PeerAddress;
+use pirushka_wire::HomeAddress;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
@@ -67,7 +67,7 @@ fn make(profile: &Profile, options: InitOptions) -> Result<Initialized> {
         return Err(exists(profile));
     }
     profile.must_not_lack_its_header()?;
-    let home = options.home.as_deref().map(PeerAddress::from_str).transpose().map_err(bad_address)?;
+    let home = options.home.as_deref().map(HomeAddress::from_str).transpose().map_err(bad_address)?;
     let wish = match options.protection {
         Protection::Auto => Wish::Auto,
         Protection::KeyFile => Wish::File,
@@ -91,7 +91,7 @@ fn make(profile: &Profile, options: InitOptions) -> Result<Initialized> {
     Ok(initialized)
 }
 
-fn fill(dir: &Path, wish: Wish, name: &str, home: Option<PeerAddress>) -> Result<Initialized> {
+fn fill(dir: &Path, wish: Wish, name: &str, home: Option<HomeAddress>) -> Result<Initialized> {
     let now = Clock::new().now();
     let mut client = Client::create(ClientConfig::default(), seed()?, now, name)?;
     let (header, key) = KeyHeader::create(dir, wish)?;

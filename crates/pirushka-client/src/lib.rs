@@ -40,6 +40,6 @@ pub use engine::protocol::{ContactUntil, Since};
 pub use error::{Code, Error, Result};
 pub use handle::{AskPassphrase, EngineMode, Handle, Options, Subscription};
 pub use init::{InitOptions, Initialized, Protection, init};
-pub use pirushka_wire::{Address, AddressError, Fingerprint, PeerAddress};
+pub use pirushka_wire::{Address, AddressError, Fingerprint, HomeAddress, PeerAddress};
 pub use profile::{DEFAULT_PROFILE, Profile};
 pub use view::*;

@@ -68,7 +68,9 @@ pub enum IntroPolicy {
 }
 
 impl IntroPolicy {
-    fn from_byte(byte: u8) -> Self {
+    /// As it stands in a card and in the frame INTRO_POLICY.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Self {
         match byte {
             0 => Self::Closed,
             1 => Self::Token,
@@ -76,7 +78,9 @@ impl IntroPolicy {
         }
     }
 
-    fn to_byte(self) -> u8 {
+    /// The same, back.
+    #[must_use]
+    pub fn to_byte(self) -> u8 {
         match self {
             Self::Closed => 0,
             Self::Token => 1,

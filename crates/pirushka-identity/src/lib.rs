@@ -23,6 +23,7 @@
 //! | `register` | the signed registration (fact 8), bound to one session |
 //! | `card` | the signed statement "here I am reached" |
 //! | [`proofs`] | what a peer keeps of secrets: hashes and tickets |
+//! | `work` | proof of work, for strangers and newcomers |
 //!
 //! There is no clock here: dates of certificates are ignored, and freshness is judged by the caller's time.
 
@@ -34,9 +35,11 @@ mod der;
 mod identity;
 pub mod proofs;
 mod register;
+mod work;
 
 pub use card::{CARD_SKEW_S, Card, CardError, HOMES_MAX, IntroPolicy};
 pub use certificate::{Certificate, CertificateError};
 pub use identity::{Identity, IdentityError};
 pub use pirushka_wire::Fingerprint;
 pub use register::{RegisterError, root_signature_input, verify_register};
+pub use work::{WorkClaim, intro_id};

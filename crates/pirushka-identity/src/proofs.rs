@@ -1,7 +1,7 @@
 //! What a peer keeps instead of secrets: the hashes that open queues and intro inboxes, and the ticket by which a
 //! contact brings a queue back after the peer forgot it.
 
-use pirushka_wire::{Fingerprint, IntroToken, QueueId, QueueSecret};
+use pirushka_wire::{Fingerprint, IntroToken, InviteSecret, QueueId, QueueSecret};
 use subtle::ConstantTimeEq;
 
 /// What the peer compares a contact's secret with: BLAKE3 KDF, context "pirushka 2026 queue secret".
@@ -44,6 +44,22 @@ pub fn ticket(key: &[u8; 32], claim: &TicketClaim) -> [u8; 16] {
 #[must_use]
 pub fn ticket_holds(key: &[u8; 32], claim: &TicketClaim, presented: &[u8; 16]) -> bool {
     ticket(key, claim).ct_eq(presented).into()
+}
+
+/// The invite secret of a private peer: the first 15 bytes of keyed BLAKE3 over `generation u32`.
+///
+/// `key` is derived from the peer's static key (context "pirushka 2026 invite secret"), so nothing but that key is kept,
+/// and a new generation is a new secret.
+#[must_use]
+pub fn invite_secret(key: &[u8; 32], generation: u32) -> InviteSecret {
+    let hash = blake3::keyed_hash(key, &generation.to_be_bytes());
+    InviteSecret(hash.as_bytes().first_chunk().copied().unwrap_or_default())
+}
+
+/// Whether the secret is that generation's; compared in constant time.
+#[must_use]
+pub fn invite_secret_holds(key: &[u8; 32], generation: u32, presented: &InviteSecret) -> bool {
+    invite_secret(key, generation).0.ct_eq(&presented.0).into()
 }
 
 fn mac(key: &[u8; 32], claim: &TicketClaim) -> blake3::Hash {

@@ -212,7 +212,9 @@ impl Peer {
     /// One frame, one operation.
     fn handle_frame(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
         match *frame {
-            Frame::Register { request, instance, root } => self.register(now, session, request, instance, root),
+            Frame::Register { request, instance, invite: _, work: _, root } => {
+                self.register(now, session, request, instance, root)
+            }
             Frame::Poll { request } => self.poll(now, session, request),
             Frame::Deposit { deposit, .. } => self.deposit(now, session, &deposit),
             Frame::Ack { incarnation, deliveries } => {
@@ -226,7 +228,8 @@ impl Peer {
             | Frame::QueueDrop { .. }
             | Frame::ListEnd { .. }
             | Frame::TokenSet { .. }
-            | Frame::TokenDrop { .. } => self.change(now, session, frame),
+            | Frame::TokenDrop { .. }
+            | Frame::IntroPolicy { .. } => self.change(now, session, frame),
             Frame::QueueRestore { fingerprint, queue, secret_hash, quota_kib, expiry, mac, .. } => {
                 let setting = QueueSetting { queue, secret_hash, quota_kib };
                 self.store.queue_restore(now, fingerprint, setting, expiry, &mac).map(|()| Answer::Ok)

@@ -13,8 +13,8 @@ use pirushka_link::{Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent
 use pirushka_wire::frame::{error_code, push_class};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{
-    BootId, DeliveryId, Deposit, DepositId, Fingerprint, Frame, Incarnation, InstanceId, Now, PeerId, QueueId,
-    QueueSecret, RequestId,
+    BootId, DeliveryId, Deposit, DepositId, Fingerprint, Frame, Incarnation, InstanceId, InviteSecret, Now, PeerId,
+    QueueId, QueueSecret, RequestId, WorkNonce,
 };
 
 use crate::checks::{Rule, Violation};
@@ -305,7 +305,8 @@ impl RawUser {
             ClientLinkEvent::Established { binding, .. } => {
                 home.wire.backoff_us = BACKOFF_FIRST_US;
                 let root = self.identity.register_packet(self.home.peer_id, &binding, now.wall_s());
-                let frame = Frame::Register { request: RequestId(0), instance: self.instance, root: &root };
+                let (instance, invite, work) = (self.instance, InviteSecret::NONE, WorkNonce(0));
+                let frame = Frame::Register { request: RequestId(0), instance, invite, work, root: &root };
                 home.registering = Some(home.wire.link.request(now, &frame, Class::Control));
             }
             ClientLinkEvent::Answered { request, answer: Answer::Mailbox { incarnation } }

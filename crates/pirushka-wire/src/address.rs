@@ -1,6 +1,8 @@
 //! Where a person or a peer is reached, as text: `host[:port]/<64 hex>?k=<base32 PeerId>[&t=<intro token>]` (fact 13).
 //!
-//! A peer alone is `host[:port]?k=<base32 PeerId>`. Both may carry the scheme `pirushka://`. Nothing is ever shortened.
+//! A peer alone is `host[:port]?k=<base32 PeerId>`; what the users of a private peer are given has `&i=<invite secret>`
+//! behind it, and is a type of its own, so that the secret gets into nothing that others see. All may carry the scheme
+//! `pirushka://`. Nothing is ever shortened.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,7 +10,7 @@ use std::str::FromStr;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 
-use crate::ids::{Fingerprint, IntroToken, PeerId};
+use crate::ids::{Fingerprint, IntroToken, InviteSecret, PeerId};
 use crate::limits::DEFAULT_PORT;
 
 const SCHEME: &str = "pirushka://";
@@ -49,8 +51,14 @@ pub enum AddressError {
     /// `t=` is not 16 bytes of base32.
     #[error("the invite (t=) is damaged; expected 26 characters a-z and 2-7")]
     Token,
+    /// `i=` is not 15 bytes of base32.
+    #[error("the invite secret (i=) is damaged; expected 24 characters a-z and 2-7")]
+    Secret,
+    /// `i=` where the secret would be given away.
+    #[error("the address has an invite secret (i=), which is for users of that peer only; leave it out")]
+    SecretShown,
     /// Something behind `?` that no version defines.
-    #[error("\"{0}\" is not part of an address; after the ? only k= and t= may stand, once each")]
+    #[error("\"{0}\" is not part of an address; after the ? only k= and t= (or i=) may stand, once each")]
     Parameter(String),
 }
 
@@ -115,6 +123,22 @@ pub struct PeerAddress {
     pub peer_id: PeerId,
 }
 
+/// What a user is given to be served by a peer: the peer's address and, at a private one, the secret that lets newcomers
+/// in. Only what the user keeps and what the peer prints is of this type; cards, grants and contacts have [`PeerAddress`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HomeAddress {
+    /// What others may know.
+    pub peer: PeerAddress,
+    /// What they may not.
+    pub invite: Option<InviteSecret>,
+}
+
+impl From<PeerAddress> for HomeAddress {
+    fn from(peer: PeerAddress) -> Self {
+        Self { peer, invite: None }
+    }
+}
+
 /// Where a person is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -165,7 +189,24 @@ impl fmt::Display for Address {
     }
 }
 
+/// With the secret: for the user and for the peer's operator.
+impl fmt::Display for HomeAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.peer.fmt(f)?;
+        self.invite.iter().try_for_each(|invite| write!(f, "&i={}", invite.reveal()))
+    }
+}
+
 impl FromStr for PeerAddress {
+    type Err = AddressError;
+
+    fn from_str(s: &str) -> Result<Self, AddressError> {
+        let home: HomeAddress = s.parse()?;
+        if home.invite.is_some() { Err(AddressError::SecretShown) } else { Ok(home.peer) }
+    }
+}
+
+impl FromStr for HomeAddress {
     type Err = AddressError;
 
     fn from_str(s: &str) -> Result<Self, AddressError> {
@@ -177,7 +218,7 @@ impl FromStr for PeerAddress {
             return Err(AddressError::Parameter("t".into()));
         }
         let peer_id = parts.peer_id.ok_or(AddressError::NoKey)?;
-        Ok(Self { host: parts.host, port: parts.port, peer_id })
+        Ok(Self { peer: PeerAddress { host: parts.host, port: parts.port, peer_id }, invite: parts.invite })
     }
 }
 
@@ -186,6 +227,9 @@ impl FromStr for Address {
 
     fn from_str(s: &str) -> Result<Self, AddressError> {
         let parts = Parts::split(s)?;
+        if parts.invite.is_some() {
+            return Err(AddressError::SecretShown);
+        }
         let hex = parts.path.filter(|path| !path.is_empty()).ok_or(AddressError::NoFingerprint)?;
         let digits = hex.chars().count();
         if digits != 64 {
@@ -216,6 +260,7 @@ struct Parts<'a> {
     path: Option<&'a str>,
     peer_id: Option<PeerId>,
     token: Option<IntroToken>,
+    invite: Option<InviteSecret>,
 }
 
 impl<'a> Parts<'a> {
@@ -228,7 +273,7 @@ impl<'a> Parts<'a> {
         let (authority, path) =
             place.split_once('/').map_or((place, None), |(a, p)| (a, Some(p.trim_end_matches('/'))));
         let (host, port) = split_port(authority)?;
-        let mut parts = Self { host: host.parse()?, port, path, peer_id: None, token: None };
+        let mut parts = Self { host: host.parse()?, port, path, peer_id: None, token: None, invite: None };
         for parameter in query.into_iter().flat_map(|q| q.split('&')) {
             parts.take(parameter)?;
         }
@@ -241,10 +286,17 @@ impl<'a> Parts<'a> {
         match name {
             "k" if self.peer_id.is_none() => self.peer_id = Some(PeerId(unbase32(value).ok_or(AddressError::Key)?)),
             "t" if self.token.is_none() => self.token = Some(IntroToken(unbase32(value).ok_or(AddressError::Token)?)),
+            "i" if self.invite.is_none() => self.invite = Some(invite_secret(value)?),
             _ => return Err(unknown()),
         }
         Ok(())
     }
+}
+
+fn invite_secret(value: &str) -> Result<InviteSecret, AddressError> {
+    let secret = InviteSecret(unbase32(value).ok_or(AddressError::Secret)?);
+    // Zeros say "none" on the wire.
+    if secret == InviteSecret::NONE { Err(AddressError::Secret) } else { Ok(secret) }
 }
 
 fn without_scheme(s: &str) -> Result<&str, AddressError> {
@@ -295,6 +347,25 @@ mod tests {
     }
 
     #[test]
+    fn the_address_that_users_of_a_private_peer_are_given_holds_its_secret_and_nothing_else_takes_it() {
+        let text = format!("peer.example?k={}&i={}", PeerId([7; 32]).to_base32(), "aebagbafaydqqcikbmga2dqp");
+        let home: HomeAddress = text.parse().unwrap();
+        assert_eq!(home.to_string(), text);
+        assert_eq!(format!("pirushka://{text}").parse(), Ok(home.clone()));
+        assert_eq!(home.invite, Some(InviteSecret(std::array::from_fn(|i| i as u8 + 1))));
+        assert_eq!(format!("{:?}", home.invite), "Some(InviteSecret(..))");
+        assert!(!home.peer.to_string().contains("i="));
+        assert_eq!(text.parse::<PeerAddress>(), Err(AddressError::SecretShown));
+        let person = text.replace('?', &format!("/{}?", hex()));
+        assert_eq!(person.parse::<Address>(), Err(AddressError::SecretShown));
+        assert_eq!(person.parse::<HomeAddress>(), Err(AddressError::NotAPeer));
+        let zeros = format!("h?k={}&i={}", PeerId([7; 32]), "a".repeat(24));
+        assert_eq!(zeros.parse::<HomeAddress>(), Err(AddressError::Secret));
+        assert_eq!(text.trim_end_matches('p').parse::<HomeAddress>(), Err(AddressError::Secret));
+        assert_eq!(format!("{text}&i=x").parse::<HomeAddress>(), Err(AddressError::Parameter("i=x".into())));
+    }
+
+    #[test]
     fn fact_13_an_address_is_host_and_fingerprint_and_the_seeds_form_is_understood() {
         let address: Address = format!("myprivate.peer.com/{}", hex()).parse().unwrap();
         assert_eq!((address.port, address.peer_id), (DEFAULT_PORT, None));
@@ -329,7 +400,9 @@ mod tests {
             if let Ok(address) = text.parse::<Address>() {
                 prop_assert_eq!(address.to_string().parse(), Ok(address));
             }
-            let _ = text.parse::<PeerAddress>();
+            if let Ok(home) = text.parse::<HomeAddress>() {
+                prop_assert_eq!(home.to_string().parse(), Ok(home));
+            }
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use crate::cursor::{Reader, UnexpectedEnd};
 use crate::ids::{
-    BootId, DeliveryId, DepositId, Fingerprint, Incarnation, InstanceId, IntroId, IntroToken, ObjectId, PathData,
-    QueueId, QueueSecret, RequestId,
+    BootId, DeliveryId, DepositId, Fingerprint, Incarnation, InstanceId, IntroId, IntroToken, InviteSecret, ObjectId,
+    PathData, QueueId, QueueSecret, RequestId, WorkNonce,
 };
 use crate::ranges::Ranges;
 
@@ -39,6 +39,7 @@ pub mod kind {
     pub const CLOSE: u8 = 23;
     pub const LATER: u8 = 24;
     pub const TICKET: u8 = 25;
+    pub const INTRO_POLICY: u8 = 26;
 }
 
 /// Codes of ERROR frames. Unknown codes are treated as [`error_code::REFUSED`].
@@ -67,6 +68,10 @@ pub mod error_code {
     pub const DRAINING: u16 = 11;
     /// The long body is no longer cached; start over.
     pub const UNKNOWN_OBJECT: u16 = 12;
+    /// Proof of work is missing or too little; the ERROR's second number tells the bits that are asked.
+    pub const WORK_NEEDED: u16 = 13;
+    /// A private peer: only who holds its invite secret becomes a user.
+    pub const INVITE_NEEDED: u16 = 14;
 }
 
 /// Bits of a deposit's flags.
@@ -117,8 +122,8 @@ pub enum Deposit<'a> {
         index: u8,
         /// An invite's token, or zeros.
         token: IntroToken,
-        /// Proof of work, or zeros.
-        nonce: [u8; 8],
+        /// Proof of work, or 0.
+        work: WorkNonce,
         /// At most 1040 bytes.
         part: &'a [u8],
     },
@@ -140,6 +145,10 @@ pub enum Frame<'a> {
         request: RequestId,
         /// Which copy of the profile this is.
         instance: InstanceId,
+        /// What lets newcomers in at a private peer, or zeros.
+        invite: InviteSecret,
+        /// Proof of work, or 0; only newcomers need it, and only when the peer's memory is short.
+        work: WorkNonce,
         /// Root, type 2, signature 64, payload `[cert length u16][cert]`.
         root: &'a [u8],
     },
@@ -149,7 +158,7 @@ pub enum Frame<'a> {
         request: RequestId,
         /// See [`error_code`].
         code: u16,
-        /// When asking again makes sense; 0 = not told.
+        /// When asking again makes sense; 0 = not told. In WORK_NEEDED the bits of work that are asked.
         retry_after_ms: u32,
     },
     /// "Do I have messages?" (fact 3). Answered by STATUS, and by pushes.
@@ -336,6 +345,13 @@ pub enum Frame<'a> {
         #[allow(missing_docs)]
         mac: [u8; 16],
     },
+    /// Who may introduce itself to me beside those who hold a token of mine.
+    IntroPolicy {
+        #[allow(missing_docs)]
+        request: RequestId,
+        /// As in the CARD: 0 nobody at all, 1 nobody, 2 to 255 whoever does so many bits of work.
+        policy: u8,
+    },
     /// A type this version does not know: skipped by its length, counted.
     Unknown {
         /// The type byte.
@@ -392,9 +408,13 @@ impl<'a> Frame<'a> {
         let mut r = Reader::new(body);
         let frame = match kind {
             kind::OK => Self::Ok { requests: Ranges::decode(&mut r)? },
-            kind::REGISTER => {
-                Self::Register { request: request(&mut r)?, instance: InstanceId(r.array()?), root: r.rest() }
-            }
+            kind::REGISTER => Self::Register {
+                request: request(&mut r)?,
+                instance: InstanceId(r.array()?),
+                invite: InviteSecret(r.array()?),
+                work: WorkNonce(r.u64()?),
+                root: r.rest(),
+            },
             kind::ERROR => Self::Error { request: request(&mut r)?, code: r.u16()?, retry_after_ms: r.u32()? },
             kind::POLL => Self::Poll { request: request(&mut r)? },
             kind::DEPOSIT => Self::Deposit { request: request(&mut r)?, deposit: Deposit::decode(&mut r)? },
@@ -459,6 +479,7 @@ impl<'a> Frame<'a> {
             kind::TICKET => {
                 Self::Ticket { request: request(&mut r)?, quota_kib: r.u32()?, expiry: r.u64()?, mac: r.array()? }
             }
+            kind::INTRO_POLICY => Self::IntroPolicy { request: request(&mut r)?, policy: r.u8()? },
             kind => return Ok(Self::Unknown { kind }),
         };
         if r.is_empty() { Ok(frame) } else { Err(UnexpectedEnd) }
@@ -508,6 +529,7 @@ impl<'a> Frame<'a> {
             Self::Close => kind::CLOSE,
             Self::Later { .. } => kind::LATER,
             Self::Ticket { .. } => kind::TICKET,
+            Self::IntroPolicy { .. } => kind::INTRO_POLICY,
             Self::Unknown { kind } => *kind,
         }
     }
@@ -533,7 +555,8 @@ impl<'a> Frame<'a> {
             | Self::TokenSet { request, .. }
             | Self::TokenDrop { request, .. }
             | Self::Later { request, .. }
-            | Self::Ticket { request, .. } => Some(request),
+            | Self::Ticket { request, .. }
+            | Self::IntroPolicy { request, .. } => Some(request),
             Self::Keepalive
             | Self::Ok { .. }
             | Self::Push { .. }
@@ -558,8 +581,10 @@ impl<'a> Frame<'a> {
             | Self::Poll { .. }
             | Self::ListEnd { .. } => {}
             Self::Ok { requests } => requests.encode(out),
-            Self::Register { instance, root, .. } => {
+            Self::Register { instance, invite, work, root, .. } => {
                 out.extend(instance.0);
+                out.extend(invite.0);
+                out.extend(work.0.to_be_bytes());
                 out.extend(*root);
             }
             Self::Error { code, retry_after_ms, .. } => {
@@ -624,6 +649,7 @@ impl<'a> Frame<'a> {
             Self::TokenDrop { token_hash, .. } => out.extend(token_hash),
             Self::PathChallenge { data } | Self::PathResponse { data } => out.extend(data.0),
             Self::Later { delay_s, .. } => out.extend(delay_s.to_be_bytes()),
+            Self::IntroPolicy { policy, .. } => out.push(*policy),
             Self::Ticket { quota_kib, expiry, mac, .. } => {
                 out.extend(quota_kib.to_be_bytes());
                 out.extend(expiry.to_be_bytes());
@@ -656,7 +682,7 @@ impl<'a> Deposit<'a> {
                 parts: r.u8()?,
                 index: r.u8()?,
                 token: IntroToken(r.array()?),
-                nonce: r.array()?,
+                work: WorkNonce(r.u64()?),
                 part: r.rest(),
             }),
             _ => Err(UnexpectedEnd),
@@ -673,13 +699,13 @@ impl<'a> Deposit<'a> {
                 out.push(*flags);
                 out.extend(*envelope);
             }
-            Self::Intro { fingerprint, intro, parts, index, token, nonce, part } => {
+            Self::Intro { fingerprint, intro, parts, index, token, work, part } => {
                 out.push(Self::INTRO);
                 out.extend(fingerprint.0);
                 out.extend(intro.0);
                 out.extend([*parts, *index]);
                 out.extend(token.0);
-                out.extend(nonce);
+                out.extend(work.0.to_be_bytes());
                 out.extend(*part);
             }
         }
@@ -707,7 +733,13 @@ mod tests {
         let (queue, fingerprint, mac) = (QueueId([1; 16]), Fingerprint([2; 32]), [3; 16]);
         for frame in [
             Frame::Ok { requests: ranges },
-            Frame::Register { request, instance: InstanceId([9; 16]), root: b"root" },
+            Frame::Register {
+                request,
+                instance: InstanceId([9; 16]),
+                invite: InviteSecret([8; 15]),
+                work: WorkNonce(7),
+                root: b"root",
+            },
             Frame::Error { request, code: 3, retry_after_ms: 500 },
             Frame::Poll { request },
             Frame::Deposit {
@@ -728,7 +760,7 @@ mod tests {
                     parts: 3,
                     index: 2,
                     token: IntroToken([8; 16]),
-                    nonce: [9; 8],
+                    work: WorkNonce(9),
                     part: b"part",
                 },
             },
@@ -752,6 +784,7 @@ mod tests {
             Frame::Close,
             Frame::Later { request, delay_s: 45 },
             Frame::Ticket { request, quota_kib: 1, expiry: 2, mac },
+            Frame::IntroPolicy { request, policy: 20 },
         ] {
             round_trip(frame);
         }

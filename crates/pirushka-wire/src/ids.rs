@@ -35,6 +35,27 @@ pub struct QueueSecret(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct IntroToken(pub [u8; 16]);
 
+/// The secret of a private peer, never printed: who holds it may become a user there. Zeros stand for none. 15 bytes are
+/// 24 characters of base32 without a bit left over, and let the largest certificate fit a REGISTER.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct InviteSecret(pub [u8; 15]);
+
+impl InviteSecret {
+    /// No secret at all.
+    pub const NONE: Self = Self([0; 15]);
+
+    /// Lower-case base32, as it stands in the address that users are given: for their eyes only.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        crate::address::base32(&self.0)
+    }
+}
+
+/// What proves work: the number that, hashed with what the work is good for, gives a hash with enough leading zero bits.
+/// 0 stands for no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WorkNonce(pub u64);
+
 macro_rules! hidden {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
@@ -44,7 +65,7 @@ macro_rules! hidden {
         }
     )*};
 }
-hidden!(QueueSecret, IntroToken);
+hidden!(QueueSecret, IntroToken, InviteSecret);
 
 id!(
     /// A peer's static X25519 public key: its name, and what pins it.

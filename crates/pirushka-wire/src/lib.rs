@@ -25,7 +25,7 @@ pub mod ranges;
 pub mod root;
 pub mod time;
 
-pub use address::{Address, AddressError, Host, PeerAddress};
+pub use address::{Address, AddressError, HomeAddress, Host, PeerAddress};
 pub use cursor::{Reader, UnexpectedEnd};
 pub use frame::{Deposit, Frame, FrameError, Frames};
 pub use ids::*;

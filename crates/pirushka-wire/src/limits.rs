@@ -37,4 +37,6 @@ const _: () = {
     assert!(3 + 4 + 1 + 16 + 16 + 16 + 1 + ENVELOPES[2] <= PLAINTEXT_MAX);
     assert!(3 + 4 + 1 + 32 + 16 + 2 + 16 + 8 + INTRO_PART_MAX <= PLAINTEXT_MAX);
     assert!(3 + 4 + 12 + 1 + BODY_PART_MAX <= PLAINTEXT_MAX);
+    // A registration with the largest certificate: request, instance, invite secret, work, Root.
+    assert!(3 + 4 + 16 + 15 + 8 + 76 + 2 + CERTIFICATE_MAX <= PLAINTEXT_MAX);
 };

@@ -1,7 +1,7 @@
 //! The arguments of `init` and `id`.
 
 use clap::{Args, Subcommand};
-use pirushka_wire::PeerAddress;
+use pirushka_wire::HomeAddress;
 
 use super::value::peer_address;
 
@@ -16,7 +16,7 @@ pub struct Init {
     pub name: Option<String>,
     /// The peer that serves you: what `pirushkad address` prints
     #[arg(long, value_name = "ADDRESS", value_parser = peer_address())]
-    pub peer: Option<PeerAddress>,
+    pub peer: Option<HomeAddress>,
     /// Protect the data with a passphrase, asked for now
     #[arg(long, conflicts_with = "key_file")]
     pub passphrase: bool,

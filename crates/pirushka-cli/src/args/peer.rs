@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use pirushka_wire::PeerAddress;
+use pirushka_wire::HomeAddress;
 
 use super::value::{duration, peer_address};
 
@@ -16,7 +16,7 @@ pub enum Peer {
     Check {
         /// What `pirushkad address` prints; without it, your own peer
         #[arg(value_name = "ADDRESS", value_parser = peer_address())]
-        address: Option<PeerAddress>,
+        address: Option<HomeAddress>,
         /// How long to wait for the answer
         #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration())]
         timeout: Duration,
@@ -25,6 +25,6 @@ pub enum Peer {
     Set {
         /// What `pirushkad address` prints
         #[arg(value_name = "ADDRESS", value_parser = peer_address())]
-        address: PeerAddress,
+        address: HomeAddress,
     },
 }

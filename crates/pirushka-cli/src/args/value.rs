@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::ValueParser;
-use pirushka_wire::{Address, PeerAddress};
+use pirushka_wire::{Address, HomeAddress};
 
 use crate::lang;
 
@@ -12,7 +12,7 @@ pub(super) fn address() -> ValueParser {
 }
 
 pub(super) fn peer_address() -> ValueParser {
-    ValueParser::from(|text: &str| text.parse::<PeerAddress>().map_err(|e| lang::address_error(&e)))
+    ValueParser::from(|text: &str| text.parse::<HomeAddress>().map_err(|e| lang::address_error(&e)))
 }
 
 /// A whole number from `least` to `most`.

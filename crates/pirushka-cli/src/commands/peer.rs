@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pirushka_client::{HomeView, PeerCheck, check_peer};
-use pirushka_wire::PeerAddress;
+use pirushka_wire::HomeAddress;
 
 use super::status::home_in_words;
 use crate::args::Peer;
@@ -49,7 +49,7 @@ fn say_home(out: Out, home: &HomeView) {
     line("label.keepalive", &format!("{} s", home.keepalive_s));
 }
 
-async fn set(context: &Context, address: &PeerAddress) -> Outcome {
+async fn set(context: &Context, address: &HomeAddress) -> Outcome {
     let engine = context.engine().await?;
     engine.set_home(&address.to_string()).await.map_err(fault)?;
     let identity = engine.identity().await.map_err(fault)?;
@@ -61,7 +61,7 @@ async fn set(context: &Context, address: &PeerAddress) -> Outcome {
     Ok(())
 }
 
-async fn check(context: &Context, address: Option<PeerAddress>, timeout: Duration) -> Outcome {
+async fn check(context: &Context, address: Option<HomeAddress>, timeout: Duration) -> Outcome {
     let address = match address {
         Some(address) => address.to_string(),
         None => own_peer(context).await?,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use pirushka_client_core::{Client, ContactId, ContactState, MessageId, Misuse};
-use pirushka_wire::{Address, Fingerprint, PeerAddress};
+use pirushka_wire::{Address, Fingerprint, HomeAddress};
 
 use super::core::Core;
 use super::protocol::{Done, Request};
@@ -22,7 +22,7 @@ pub(crate) async fn answer(core: &Core, request: Request) -> Result<Done> {
         Request::Identity => core.driver.call(|client, _| Ok(Done::Identity(identity(client)))).await,
         Request::RenameMe { name } => nothing(core, move |client, now| client.rename_me(now, &name)).await,
         Request::SetHome { peer } => {
-            let peer = PeerAddress::from_str(&peer).map_err(bad_address)?;
+            let peer = HomeAddress::from_str(&peer).map_err(bad_address)?;
             nothing(core, move |client, now| client.set_home(now, peer)).await
         }
         Request::InviteNew { .. } | Request::Invites | Request::InviteRevoke { .. } => invite(core, request).await,

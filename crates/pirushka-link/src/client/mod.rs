@@ -497,6 +497,7 @@ impl ClientLink {
             | Frame::TokenDrop { .. }
             | Frame::PathResponse { .. }
             | Frame::Later { .. }
+            | Frame::IntroPolicy { .. }
             | Frame::Unknown { .. } => {}
         }
     }

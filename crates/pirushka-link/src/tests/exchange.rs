@@ -209,8 +209,7 @@ fn acknowledgements_travel_as_ranges() {
 #[test]
 fn a_frame_that_fits_no_packet_is_refused_and_blocks_nobody() {
     let mut pair = Pair::established();
-    let root = &[5; 1300];
-    let large = Frame::Register { request: RequestId(0), instance: InstanceId([9; 16]), root };
+    let large = registration(&[5; 1300]);
     let refused = pair.client.request(pair.now, &large, Class::Control);
     let asked = pair.client.request(pair.now, &register(), Class::Control);
     pair.run(SECOND);

@@ -20,7 +20,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use pirushka_wire::time::{MS, SECOND};
-use pirushka_wire::{DeliveryId, Frame, Frames, Incarnation, InstanceId, Now, ObjectId, PeerId, QueueId, RequestId};
+use pirushka_wire::{
+    DeliveryId, Frame, Frames, Incarnation, InstanceId, InviteSecret, Now, ObjectId, PeerId, QueueId, RequestId,
+    WorkNonce,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -279,7 +282,12 @@ impl Pair {
 }
 
 pub(crate) fn register() -> Frame<'static> {
-    Frame::Register { request: RequestId(0), instance: InstanceId([9; 16]), root: &[5; 300] }
+    registration(&[5; 300])
+}
+
+pub(crate) fn registration(root: &[u8]) -> Frame<'_> {
+    let (instance, invite, work) = (InstanceId([9; 16]), InviteSecret::NONE, WorkNonce(0));
+    Frame::Register { request: RequestId(0), instance, invite, work, root }
 }
 
 pub(crate) fn poll() -> Frame<'static> {

@@ -32,6 +32,7 @@ impl Peer {
                 self.store.token_set(now, user, round, token_hash, uses, expiry)?;
             }
             Frame::TokenDrop { token_hash, .. } => self.store.token_drop(user, &token_hash)?,
+            Frame::IntroPolicy { .. } => {}
             _ => self.put(now, session, user, frame)?,
         }
         if let Some(session) = self.sessions.get_mut(&session) {

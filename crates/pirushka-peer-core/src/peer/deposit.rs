@@ -21,7 +21,7 @@ impl Peer {
                 let bulk = flags & deposit_flags::BULK != 0;
                 self.store.deposit(now, queue, &secret, deposit, bulk, envelope)?
             }
-            Deposit::Intro { fingerprint, intro, parts, index, token, nonce: _, part } => {
+            Deposit::Intro { fingerprint, intro, parts, index, token, work: _, part } => {
                 let source = self.source(session);
                 let part = Part { intro, parts, index, bytes: part };
                 self.store.deposit_intro(now, source, &IntroDeposit { fingerprint, part, token })?

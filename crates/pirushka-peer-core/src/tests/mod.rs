@@ -12,8 +12,8 @@ use pirushka_identity::{Identity, proofs};
 use pirushka_link::{Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent, PeerKey, TicketData};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{
-    Deposit, DepositId, Fingerprint, Frame, Incarnation, InstanceId, IntroId, IntroToken, Now, ObjectId, QueueId,
-    QueueSecret, RequestId,
+    Deposit, DepositId, Fingerprint, Frame, Incarnation, InstanceId, IntroId, IntroToken, InviteSecret, Now, ObjectId,
+    QueueId, QueueSecret, RequestId, WorkNonce,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -147,7 +147,7 @@ impl World {
     }
 
     fn register_root(&mut self, n: usize, root: &[u8]) -> Answer {
-        self.ask(n, &Frame::Register { request: NO_REQUEST, instance: InstanceId([1; 16]), root })
+        self.ask(n, &registration(InstanceId([1; 16]), root))
     }
 
     fn register(&mut self, n: usize, person: &Identity) -> Incarnation {
@@ -190,7 +190,7 @@ impl World {
             parts,
             index,
             token: TOKEN,
-            nonce: [0; 8],
+            work: WorkNonce(0),
             part: &[index; 900],
         };
         self.ask(n, &Frame::Deposit { request: NO_REQUEST, deposit })
@@ -252,6 +252,10 @@ impl World {
     fn held(&self) -> u64 {
         self.peer.stats().messages_held
     }
+}
+
+fn registration(instance: InstanceId, root: &[u8]) -> Frame<'_> {
+    Frame::Register { request: NO_REQUEST, instance, invite: InviteSecret::NONE, work: WorkNonce(0), root }
 }
 
 fn person(seed: u8) -> Identity {

@@ -159,7 +159,7 @@ fn another_copy_of_the_profile_takes_the_pushes_and_the_first_is_told() {
     let incarnation = world.register(phone, &bob);
     world.queue_set(phone, 1);
     let root = world.register_packet(copy, &bob);
-    world.ask(copy, &Frame::Register { request: NO_REQUEST, instance: InstanceId([2; 16]), root: &root });
+    world.ask(copy, &registration(InstanceId([2; 16]), &root));
     assert!(world.events(phone).contains(&ClientLinkEvent::Superseded));
     world.deposit(sender, 1, 42);
     assert_eq!((world.pushed(phone), world.pushed(copy)), (vec![], vec![(1, 42)]));

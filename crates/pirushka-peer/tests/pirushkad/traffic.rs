@@ -4,7 +4,9 @@ use std::path::Path;
 
 use pirushka_identity::{Identity, proofs};
 use pirushka_link::{Answer, ClientLinkEvent};
-use pirushka_wire::{Deposit, DepositId, Frame, Incarnation, InstanceId, QueueId, QueueSecret, RequestId};
+use pirushka_wire::{
+    Deposit, DepositId, Frame, Incarnation, InstanceId, InviteSecret, QueueId, QueueSecret, RequestId, WorkNonce,
+};
 use rand_core::SeedableRng as _;
 use rustix::process::Signal;
 
@@ -30,7 +32,8 @@ impl User {
         let mut client = Client::of(daemon.text("address"));
         assert!(client.connects());
         let root = identity.register_packet(client.peer_id, client.link.binding().unwrap(), client.now().wall_s());
-        let answer = client.ask(&Frame::Register { request: ANY, instance: InstanceId([3; 16]), root: &root });
+        let (instance, invite, work) = (InstanceId([3; 16]), InviteSecret::NONE, WorkNonce(0));
+        let answer = client.ask(&Frame::Register { request: ANY, instance, invite, work, root: &root });
         let Answer::Mailbox { incarnation } = answer else { panic!("{answer:?}") };
         Self { identity, client, incarnation }
     }
