@@ -62,6 +62,8 @@ reasons! {
     BadReset = "the reset token is not this session's",
     /// More answers wait to be sent than there is room for.
     Overloaded = "too many answers wait to be sent",
+    /// From a network that the operator has blocked; not looked at.
+    Blocked = "the operator has blocked this network",
 }
 
 /// Totals since start.

@@ -45,6 +45,6 @@ mod tests;
 mod timers;
 
 pub use config::PeerConfig;
-pub use peer::Peer;
+pub use peer::{Block, BlockList, Peer};
 pub use pirushka_link::{Counters, PeerKey, PeerLinkConfig, Transmit};
 pub use stats::Stats;

@@ -33,19 +33,32 @@ pub const PREFIX_V4_BITS: u32 = 24;
 /// IPv6 sources count by this many leading bits.
 pub const PREFIX_V6_BITS: u32 = 56;
 
-/// What a held envelope costs beyond its own bytes: deposit id 16, slot in the mailbox 32 at worst-case fill 64, index
-/// 32, the allocator's rounding 16.
+/// What a held envelope counts in the quotas of its queue and user beyond its own bytes, and the most that it takes
+/// beyond them: header 16, entry in the mailbox 32, entry in the index 17, each times the slack of its container.
 pub const MESSAGE_OVERHEAD: u64 = 128;
-/// What a contact queue costs while empty: record 72, index 40, both at their fill.
-pub const QUEUE_OVERHEAD: u64 = 192;
-/// What a user costs without queues, messages and bundle, the certificate's bytes not counted.
+/// What a contact queue takes beside its record in the user's table, which is counted as it is: its entry in the index
+/// of all queues, 25 bytes, when that is emptiest.
+pub const QUEUE_OVERHEAD: u64 = 120;
+/// What a user takes without queues, messages, bundle and the certificate's bytes: its record, its entries in the
+/// registry and in the table of deadlines.
 pub const USER_OVERHEAD: u64 = 896;
 /// What a token costs, and each introduction remembered as having used it.
-pub const TOKEN_OVERHEAD: u64 = 96;
+pub const TOKEN_OVERHEAD: u64 = 160;
 /// What a bundle costs beyond its bytes.
 pub const BUNDLE_OVERHEAD: u64 = 192;
-/// What an introduction costs beyond its parts and their [`MESSAGE_OVERHEAD`].
-pub const INTRO_OVERHEAD: u64 = 256;
+/// What an introduction costs beyond its parts and their [`MESSAGE_OVERHEAD`]: its record, the list of its parts, its
+/// entries in the tables of sources.
+pub const INTRO_OVERHEAD: u64 = 448;
+/// What the peer takes for a session beyond the link, once it is more than a sender's.
+pub const SESSION_OVERHEAD: u64 = 640;
+/// What a push on its way takes.
+pub const FLIGHT_OVERHEAD: u64 = 128;
+/// What a source network takes in a table of limits per hour.
+pub const HOURLY_OVERHEAD: u64 = 96;
+/// The part of the memory cap that is kept free for sessions: users must get through to fetch what fills it.
+pub const SESSIONS_SHARE: u64 = 8;
+/// Above this much of the cap, in percent, sessions get no more than their share.
+pub const SESSIONS_PERCENT: u64 = 70;
 
 const _: () = {
     assert!(BODY_MAX <= 16 * 1024);

@@ -1,5 +1,6 @@
 //! The peer: dispatches what the link brings to the operations, and their answers back.
 
+mod blocks;
 mod bodies;
 mod change;
 mod deposit;
@@ -16,6 +17,8 @@ use pirushka_wire::frame::error_code;
 use pirushka_wire::{BootId, Frame, Frames, Now, PeerId, RequestId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
+
+pub use blocks::{Block, BlockList};
 
 use crate::config::PeerConfig;
 use crate::refusal::Refusal;
@@ -34,6 +37,11 @@ pub struct Peer {
     timers: Timers<Due>,
     /// Users whose pushes go on when the link has sent what it has.
     unfinished: BTreeSet<UserId>,
+    /// Bytes pushed since the link had sent everything.
+    pushed_bytes: usize,
+    blocks: BlockList,
+    /// What the ledger counts for the link.
+    link_charged: u64,
     stats: Stats,
 }
 
@@ -66,15 +74,44 @@ impl Peer {
         let mut link = config.link.clone();
         link.terms = config.terms();
         let ticket_key = key.derive("pirushka 2026 ticket");
-        Self {
+        let mut peer = Self {
             store: Store::new(&config, ticket_key, draw(), now),
             link: PeerLink::new(link, key, draw(), now),
             sessions: BTreeMap::new(),
             presence: Presence::default(),
             timers: Timers::default(),
             unfinished: BTreeSet::new(),
+            pushed_bytes: 0,
+            blocks: BlockList::default(),
+            link_charged: 0,
             stats: Stats::default(),
-        }
+        };
+        peer.settle_link();
+        peer
+    }
+
+    /// Other limits from now on. What is held already stays, also beyond a lower limit; the hold time that senders were
+    /// told is never shortened. Node, shard, boot id, veil, trains and the filters of the link are the start's.
+    pub fn set_config(&mut self, config: &PeerConfig) {
+        let mut link = config.link.clone();
+        link.terms = config.terms();
+        self.link.set_limits(&link);
+        self.store.set_config(config);
+        self.settle_link();
+    }
+
+    /// Datagrams from these networks are dropped from now on without a look at them, in the place of those blocked
+    /// before.
+    pub fn set_blocked(&mut self, blocks: BlockList) {
+        self.blocks = blocks;
+    }
+
+    /// The process takes so much memory in all: the cap is the process's, whatever the allocator makes of what is held.
+    /// To be told first when nothing is held, then now and again while things come in. Without it the cap is that of what is
+    /// held.
+    pub fn handle_measured(&mut self, resident_bytes: u64) {
+        self.store.measured(resident_bytes);
+        self.settle_link();
     }
 
     /// The peer's name.
@@ -94,12 +131,17 @@ impl Peer {
     /// # Errors
     /// Why the datagram had no effect; already counted.
     pub fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) -> Result<(), Drop> {
+        if self.blocks.contains(remote.ip()) {
+            self.link.count_drop(Drop::Blocked, datagram.len());
+            return Err(Drop::Blocked);
+        }
         let received = self.link.handle_datagram(now, remote, datagram);
         if let Ok(Received::Frames { session, plaintext }) = &received {
             self.handle_frames(now, *session, plaintext);
         }
         let result = received.map(|_| ());
         self.drain_events(now);
+        self.settle_link();
         result
     }
 
@@ -114,17 +156,20 @@ impl Peer {
                 Due::Session(session) => self.session_timeout(now, session),
             }
         }
+        self.settle_link();
     }
 
     /// Puts the next datagram (or train) into `out` and says where it goes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
         let transmit = self.link.poll_transmit(now, out);
-        if transmit.is_some() || self.unfinished.is_empty() {
+        if transmit.is_some() {
             return transmit;
         }
+        self.pushed_bytes = 0;
         for user in std::mem::take(&mut self.unfinished) {
             self.push(now, user);
         }
+        self.settle_link();
         self.link.poll_transmit(now, out)
     }
 
@@ -134,10 +179,10 @@ impl Peer {
         [self.link.poll_timeout(), self.store.poll_timeout(), self.timers.next()].into_iter().flatten().min()
     }
 
-    /// Stops taking deposits and new users; users who are here still get what is held for them.
-    pub fn drain(&mut self, now: Now) {
-        let _ = now;
-        self.store.drain();
+    /// Stops taking deposits and new users, who are told when to ask again: the owner ends this peer within `within_us`.
+    /// Users who are here still get what is held for them.
+    pub fn drain(&mut self, now: Now, within_us: u64) {
+        self.store.drain(now, within_us);
     }
 
     /// Whether nothing is held any more for a user who is here: the moment to exit after [`Peer::drain`].
@@ -154,8 +199,16 @@ impl Peer {
         self.store.stats(Stats {
             users_online: self.presence.len() as u64,
             sessions: self.link.session_count() as u64,
+            sessions_max: self.link.sessions_max() as u64,
+            messages_to_drain: if self.store.is_draining() { self.messages_to_drain() } else { 0 },
             ..self.stats
         })
+    }
+
+    /// Messages held for users who are here; looks at all of these.
+    fn messages_to_drain(&self) -> u64 {
+        let here = self.presence.users().filter(|user| self.presence.active(*user).is_some());
+        here.map(|user| self.store.messages(user)).sum()
     }
 
     /// The link's counters: drops by reason, handshakes, packets, bytes.
@@ -181,7 +234,7 @@ impl Peer {
     /// Checks what must hold after every input.
     #[cfg(test)]
     pub(crate) fn check(&self) {
-        let charged = self.sessions.values().map(|s| s.charged).sum();
+        let charged = self.sessions.values().map(|s| s.charged).sum::<u64>() + self.link_charged;
         self.store.check(charged);
     }
 
@@ -287,6 +340,12 @@ impl Peer {
             Left::Handed => self.push(now, registration.user),
             Left::Others => {}
         }
+    }
+
+    /// Brings the ledger up to what the link takes, and the link to whether there is room for more.
+    fn settle_link(&mut self) {
+        self.store.settle_link(&mut self.link_charged, self.link.memory_bytes());
+        self.link.set_frugal(!self.store.has_room_for_sessions(PeerLink::SESSION_BYTES));
     }
 
     fn registered(&self, session: SessionHandle) -> Result<Registered, Refusal> {

@@ -12,6 +12,9 @@ pub(crate) struct Refusal {
     pub(crate) retry_after_ms: u32,
 }
 
+/// A program takes a moment to start again.
+const DRAINING_RETRY_MIN_MS: u32 = 5_000;
+
 impl Refusal {
     pub(crate) const UNKNOWN_QUEUE: Self = Self::of(error_code::UNKNOWN_QUEUE);
     pub(crate) const UNKNOWN_USER: Self = Self::of(error_code::UNKNOWN_USER);
@@ -22,7 +25,6 @@ impl Refusal {
     pub(crate) const INTRO_REFUSED: Self = Self::of(error_code::INTRO_REFUSED);
     pub(crate) const BAD_PROOF: Self = Self::of(error_code::BAD_PROOF);
     pub(crate) const REFUSED: Self = Self::of(error_code::REFUSED);
-    pub(crate) const DRAINING: Self = Self { code: error_code::DRAINING, retry_after_ms: 5_000 };
     /// The whole peer is full: that takes a while to change.
     pub(crate) const PEER_FULL: Self = Self { code: error_code::FULL, retry_after_ms: 300_000 };
 
@@ -33,6 +35,12 @@ impl Refusal {
     /// One queue, user or inbox is full: a recipient that is here makes room within seconds.
     pub(crate) const fn full(recipient_is_here: bool) -> Self {
         Self { code: error_code::FULL, retry_after_ms: if recipient_is_here { 2_000 } else { 60_000 } }
+    }
+
+    /// The peer is about to end: another run, or another peer, may take it then.
+    pub(crate) fn draining(rest_us: u64) -> Self {
+        let rest_ms = u32::try_from(rest_us / 1000).unwrap_or(u32::MAX);
+        Self { code: error_code::DRAINING, retry_after_ms: rest_ms.max(DRAINING_RETRY_MIN_MS) }
     }
 
     pub(crate) const fn slow_down(retry_after_ms: u32) -> Self {

@@ -13,10 +13,26 @@ pub struct Stats {
     pub queues: u64,
     /// Envelopes and complete introductions' parts held.
     pub messages_held: u64,
-    /// Bytes accounted against `ram_bytes`, overhead included.
+    /// Bytes accounted against `ram_bytes`, overhead included, sessions too.
     pub bytes_held: u64,
-    /// The cap that `bytes_held` never exceeds.
+    /// What the process takes beside them, as far as that was measured.
+    pub bytes_beside: u64,
+    /// The cap that the two together never exceed.
     pub ram_bytes: u64,
+    /// How much of the cap is taken, in percent, the share kept free for sessions included: what decides who is refused.
+    pub pressure_percent: u64,
+    /// Live sessions at most.
+    pub sessions_max: u64,
+    /// Introductions that wait, complete or not.
+    pub intros_waiting: u64,
+    /// Bundles published.
+    pub bundles: u64,
+    /// Source networks remembered for limits per hour.
+    pub prefixes: u64,
+    /// And at most.
+    pub prefixes_max: u64,
+    /// While draining: messages held for users who are here.
+    pub messages_to_drain: u64,
     /// Accepted registrations, repeats not counted.
     pub registrations: u64,
     /// Refused registrations.

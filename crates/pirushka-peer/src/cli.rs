@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands;
-use crate::config::{Advertised, Config, Loaded, Sources, listen_address, load};
+use crate::config::{Advertised, Config, Kind, Loaded, Sources, Written, listen_address, load};
 use crate::failure::Failure;
 use crate::{output, paths, usage};
 
@@ -68,6 +68,22 @@ enum Command {
         #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
         rows: Option<u64>,
     },
+    /// Each limit of the running peer with what is used of it: totals, nobody's identity
+    Limits,
+    /// Let the running peer read its configuration again (as SIGHUP does) and say what changed
+    Reload,
+    /// Let the running peer stop politely (as SIGTERM does) and show what it still hands out
+    Drain {
+        /// How long it may take at most, for example "30 s" [default: process.drain]
+        #[arg(long, value_name = "TIME", value_parser = duration_ms)]
+        within: Option<u64>,
+        /// Do not wait for the end
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Networks whose datagrams the running peer drops unread
+    #[command(subcommand)]
+    Block(BlockCommand),
     /// Print a hardened systemd unit for this machine
     Unit(commands::UnitArgs),
     /// Look at the configuration without running
@@ -80,6 +96,22 @@ enum Command {
     },
     /// Print the manual page (roff)
     Man,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum BlockCommand {
+    /// Block a network until the process ends (block.networks in the configuration: for good)
+    Add {
+        /// For example 192.0.2.0/24, 2001:db8::/32, or a single address
+        network: String,
+    },
+    /// Let a network in again
+    Remove {
+        /// As `block list` shows it
+        network: String,
+    },
+    /// Show what is blocked
+    List,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -104,6 +136,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.trim_end_matches('s').trim().parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds, from 0.1 to 86400".into())
+}
+
+fn duration_ms(text: &str) -> Result<u64, String> {
+    let within_an_hour = Kind::Time(0, 3_600_000_000);
+    within_an_hour.read(&Written::Text(text.into())).map(|value| value.number() / 1000)
 }
 
 /// Does what the arguments (the program's name first) say. This is the whole program `pirushkad`; others call it to be
@@ -139,11 +176,25 @@ impl Cli {
     fn run(self) -> Result<(), Failure> {
         let json = self.json;
         match self.command {
-            None | Some(Command::Run) => commands::run(self.load()?.config, json),
+            None | Some(Command::Run) => {
+                let config = self.load()?.config;
+                commands::run(config, Box::new(move || Ok(self.load()?.config)), json)
+            }
             Some(Command::Address { qr }) => commands::address(&self.load()?.config, qr, json),
             Some(Command::Status { watch: false, .. }) => commands::status(&self.load()?.config, json),
             Some(Command::Status { watch: true, every, rows }) => {
                 commands::watch(&self.load()?.config, every, rows, json)
+            }
+            Some(Command::Limits) => commands::limits(&self.load()?.config, json),
+            Some(Command::Reload) => commands::reload(&self.load_place()?, json),
+            Some(Command::Drain { within, no_wait }) => commands::drain(&self.load()?.config, within, !no_wait, json),
+            Some(Command::Block(ref command)) => {
+                let config = self.load()?.config;
+                match command {
+                    BlockCommand::Add { network } => commands::block_add(&config, network, json),
+                    BlockCommand::Remove { network } => commands::block_remove(&config, network, json),
+                    BlockCommand::List => commands::block_list(&config, json),
+                }
             }
             Some(Command::Unit(ref args)) => {
                 commands::unit(args.clone(), &self.load()?, paths::config_named(self.config.clone()), json)
@@ -167,6 +218,14 @@ impl Cli {
             }
             Some(Command::Man) => commands::man(Self::command())
                 .map_err(|error| Failure::unexpected("cannot print the manual page", error)),
+        }
+    }
+
+    /// The configuration as far as it says where the running peer is: one that is not valid is for that peer to judge.
+    fn load_place(&self) -> Result<Config, Failure> {
+        match self.load() {
+            Ok(loaded) => Ok(loaded.config),
+            Err(_) => Ok(Config { data_dir: self.data_dir.clone(), ..Config::default() }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The socket on which a running peer answers its operator: one line asked, one line of JSON answered.
 //!
 //! A unix socket in the data folder, 0600, and only the peer's own user (or root) is answered. Systems without unix
-//! sockets have no `status`.
+//! sockets have none of the commands that ask a running peer.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ mod unix {
     use rustix::event::{PollFd, PollFlags, poll};
 
     /// The longest question.
-    const QUESTION_MAX: u64 = 64;
+    const QUESTION_MAX: u64 = 256;
     /// The longest answer.
     const ANSWER_MAX: u64 = 1 << 20;
     /// How long the other side may take for its part; one slow asker delays the next by this and nobody else.

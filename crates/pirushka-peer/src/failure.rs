@@ -60,6 +60,23 @@ impl Failure {
         }
     }
 
+    /// Reads [`Self::to_json`]; `None` if it is no failure.
+    pub(crate) fn from_json(json: &serde_json::Value) -> Option<Self> {
+        let text = |field: &str| json.get(field)?.as_str().map(ToOwned::to_owned);
+        let exit = match json.get("exit")?.as_u64()? {
+            2 => Exit::Usage,
+            3 => Exit::Configuration,
+            5 => Exit::Network,
+            _ => Exit::Unexpected,
+        };
+        if text("event")? != "error" {
+            return None;
+        }
+        // One per process, which ends with it.
+        let code = text("code")?.leak();
+        Some(Self { code, exit, what: text("what")?, cause: text("cause")?, remedy: text("remedy")? })
+    }
+
     /// As one line for programs.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

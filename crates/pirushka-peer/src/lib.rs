@@ -11,7 +11,9 @@
 //! | `running.rs` | key, socket, shards and control socket put together; start and stop |
 //! | `key.rs` | the only thing that is ever written to disk |
 //! | `config/` | the table of all settings; file, environment, flags |
-//! | `control.rs`, `observer.rs`, `status.rs` | what the operator may ask |
+//! | `operator.rs`, `observer.rs` | what the operator may order and ask: totals, limits, reload, block, drain |
+//! | `control.rs`, `status.rs`, `limits.rs` | how it is asked, and the answers |
+//! | `meter.rs` | what the process takes of the machine's memory |
 //! | `admin/` | what monitoring may ask over HTTP |
 //! | `notify.rs`, `unit.rs` | the service manager: what it is told, what it is given |
 //! | `hardening.rs`, `signals.rs` | what the process asks of the system |
@@ -50,8 +52,11 @@ mod control;
 mod failure;
 mod hardening;
 mod key;
+mod limits;
+mod meter;
 mod notify;
 mod observer;
+mod operator;
 mod output;
 mod paths;
 mod qr;

@@ -20,7 +20,9 @@ use crate::config::Config;
 use crate::control::{self, Server};
 use crate::failure::Failure;
 use crate::key::{self, KeyFile};
+use crate::meter::Meter;
 use crate::observer::Observer;
+use crate::operator::Operator;
 use crate::paths;
 use crate::shard::{self, Handle, Order};
 use crate::status::{Fixed, Status};
@@ -33,8 +35,7 @@ pub struct RunningPeer {
     boot: BootId,
     warnings: Vec<String>,
     key_is_new: bool,
-    drain: Duration,
-    observer: Observer,
+    operator: Operator,
     /// One entry; the place for more.
     shards: Vec<Handle>,
     shard_ended: Option<Receiver<()>>,
@@ -44,12 +45,26 @@ pub struct RunningPeer {
     _lock: File,
 }
 
+/// Whose the process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// Nothing else's: what it takes is the peer's memory.
+    Own,
+    /// Others live in it: only what the peer itself counts is.
+    Shared,
+}
+
 /// Starts a peer in threads of this process. Nothing but the key is written to disk, and of that nothing when there is
 /// one already.
 ///
 /// # Errors
 /// A key that cannot be used, a data folder that another peer uses, an address that cannot be listened on.
 pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
+    start(config, Process::Shared)
+}
+
+/// As [`spawn`]. In a process of its own the memory cap is the process's.
+pub(crate) fn start(config: Config, process: Process) -> Result<RunningPeer, Failure> {
     let data_dir = paths::data_dir(config.data_dir.as_deref())?;
     let KeyFile { key, path, is_new } = key::read_or_create(&data_dir)?;
     let lock = lock(&path, &data_dir)?;
@@ -70,7 +85,8 @@ pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
     let on_end = move || {
         let _ = sender.send(());
     };
-    let shard = shard::start("shard-0".into(), socket, peer, clock, on_end)
+    let meter = if process == Process::Own { Meter::open() } else { None };
+    let shard = shard::start("shard-0".into(), socket, peer, clock, meter, on_end)
         .map_err(|error| Failure::unexpected("cannot start a thread", error))?;
 
     let fixed = Fixed {
@@ -80,7 +96,9 @@ pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
         send_buffer: granted.send_buffer as u64,
     };
     let observer = Observer::new(vec![shard.line.clone()], fixed);
-    let control = control_server(&data_dir, observer.clone())
+    let operator = Operator::new(vec![shard.line.clone()], observer.clone(), config.clone());
+    let answers = operator.clone();
+    let control = Server::start(control::socket_path(&data_dir), move |question| answers.answer(question))
         .map_err(|error| warnings.push(format!("`pirushkad status` will not work: {error}")))
         .ok();
     let admin = admin.and_then(|listener| {
@@ -94,8 +112,7 @@ pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
         boot,
         warnings,
         key_is_new: is_new,
-        drain: Duration::from_micros(config.drain_us),
-        observer,
+        operator,
         shards: vec![shard],
         shard_ended: Some(shard_ended),
         control,
@@ -150,17 +167,22 @@ impl RunningPeer {
     /// A snapshot of its totals; `None` when it has ended or is too busy to answer.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        self.observer.status()
+        self.operator.observer().status()
     }
 
     /// Asks for the same from elsewhere.
     pub(crate) fn observer(&self) -> Observer {
-        self.observer.clone()
+        self.operator.observer()
+    }
+
+    /// The way to what its operator may order.
+    pub(crate) fn operator(&self) -> Operator {
+        self.operator.clone()
     }
 
     /// How long [`RunningPeer::stop`] may take.
     pub(crate) fn drain(&self) -> Duration {
-        self.drain
+        self.operator.drain_time()
     }
 
     /// Signalled when a shard ends by itself. Can be taken once.
@@ -186,7 +208,7 @@ impl RunningPeer {
 
     fn end(&mut self, order: impl Fn(Duration) -> Order) -> io::Result<()> {
         for shard in &self.shards {
-            shard.line.order(order(self.drain));
+            shard.line.order(order(self.drain()));
         }
         let mut result = Ok(());
         for shard in self.shards.drain(..) {
@@ -280,16 +302,6 @@ fn buffer_warnings(config: &Config, socket: &UdpSocket) -> Vec<String> {
         config.receive_buffer >> 10,
         config.receive_buffer
     )]
-}
-
-fn control_server(data_dir: &std::path::Path, observer: Observer) -> io::Result<Server> {
-    Server::start(control::socket_path(data_dir), move |question| {
-        let answer = match question {
-            "status" => observer.status().and_then(|status| serde_json::to_string(&status).ok()),
-            _ => Some(r#"{"v":1,"event":"error","code":"control.unknown_question"}"#.into()),
-        };
-        answer.unwrap_or_else(|| r#"{"v":1,"event":"error","code":"control.busy"}"#.into())
-    })
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {

@@ -10,16 +10,20 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pirushka_peer_core::{Counters, Peer, Stats, Transmit};
+use pirushka_peer_core::{BlockList, Counters, Peer, PeerConfig, Stats, Transmit};
 use pirushka_udp::{Batch, Interest, Sleeper, UdpSocket, Waker, wait};
 use pirushka_wire::Now;
 
 use crate::clock::Clock;
+use crate::meter::Meter;
 use crate::train::Train;
 
 /// Enough to empty a burst without a system call for sleeping in between, few enough that timers are never late by more
 /// than a few milliseconds: 16 batches of 16 trains at about 3 µs a datagram.
 const BATCHES_PER_TURN: usize = 16;
+/// How often the process's memory is looked at while datagrams come, in µs: a look takes two of them, and in this time a
+/// fast network brings 1 MB.
+const MEASURE_EVERY_US: u64 = 5_000;
 /// So many failures of the socket in a row mean that it will not recover.
 const FAILURES_MAX: u32 = 100;
 /// Orders that may wait; whoever gives more waits with them.
@@ -32,6 +36,10 @@ pub(crate) enum Order {
     Report(SyncSender<Report>),
     /// Take no more deposits, hand out what there is for at most so long, then end.
     Drain(Duration),
+    /// Keep these limits from now on.
+    Limits(Box<PeerConfig>),
+    /// Drop what comes from these networks, in the place of those before.
+    Block(BlockList),
     /// End now.
     Stop,
 }
@@ -98,6 +106,8 @@ struct Shard {
     calls: Calls,
     receive_failures: u32,
     ending: Ending,
+    meter: Option<Meter>,
+    measured_us: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,12 +118,14 @@ enum Ending {
     Now,
 }
 
-/// Starts a shard. `on_end` is called from its thread when it ends, for whatever reason.
+/// Starts a shard. `meter` tells what the process takes, if the process is nothing else's. `on_end` is called from its
+/// thread when it ends, for whatever reason.
 pub(crate) fn start(
     name: String,
     socket: UdpSocket,
     peer: Peer,
     clock: Clock,
+    meter: Option<Meter>,
     on_end: impl FnOnce() + Send + 'static,
 ) -> io::Result<Handle> {
     let (sender, orders) = sync_channel(ORDERS_MAX);
@@ -126,6 +138,8 @@ pub(crate) fn start(
         calls: Calls::default(),
         receive_failures: 0,
         ending: Ending::No,
+        meter,
+        measured_us: 0,
         socket,
         peer,
         clock,
@@ -152,6 +166,7 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 
 impl Shard {
     fn run(mut self) -> io::Result<()> {
+        self.measure(self.clock.now());
         loop {
             let interest = Interest { writable: !self.train.is_empty() };
             let ready = wait(&self.socket, &self.sleeper, interest, self.patience())?;
@@ -191,9 +206,17 @@ impl Shard {
                 }
                 Ok(Order::Drain(at_most)) => {
                     let now = self.clock.now();
-                    self.peer.drain(now);
-                    self.ending = Ending::By(now.after_us(at_most.as_micros() as u64));
+                    let within_us = at_most.as_micros() as u64;
+                    self.peer.drain(now, within_us);
+                    let end_us = now.after_us(within_us);
+                    self.ending = match self.ending {
+                        Ending::No => Ending::By(end_us),
+                        Ending::By(before_us) => Ending::By(before_us.min(end_us)),
+                        Ending::Now => Ending::Now,
+                    };
                 }
+                Ok(Order::Limits(config)) => self.peer.set_config(&config),
+                Ok(Order::Block(blocks)) => self.peer.set_blocked(blocks),
                 Ok(Order::Stop) => self.ending = Ending::Now,
                 Err(TryRecvError::Empty) => return,
                 // Nobody is left who could order anything: the process is ending.
@@ -216,6 +239,9 @@ impl Shard {
                 Err(error) => return self.bear(error),
             }
             let now = self.clock.now();
+            if now.mono_us >= self.measured_us + MEASURE_EVERY_US {
+                self.measure(now);
+            }
             for (remote, datagram) in self.batch.datagrams() {
                 if let Err(reason) = self.peer.handle_datagram(now, remote, datagram) {
                     tracing::trace!(%remote, %reason, "dropped");
@@ -224,6 +250,14 @@ impl Shard {
             self.flush();
         }
         Ok(())
+    }
+
+    /// Memory grows only by what comes in, so it is looked at while something does.
+    fn measure(&mut self, now: Now) {
+        self.measured_us = now.mono_us;
+        if let Some(resident_bytes) = self.meter.as_ref().and_then(Meter::resident_bytes) {
+            self.peer.handle_measured(resident_bytes);
+        }
     }
 
     /// A failing socket may recover (memory, a network that comes back); one that does not ends the shard.

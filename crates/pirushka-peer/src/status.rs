@@ -6,6 +6,7 @@ use std::fmt;
 use pirushka_peer_core::{Counters, Stats};
 use serde::{Deserialize, Serialize};
 
+use crate::meter::Meter;
 use crate::shard::Report;
 
 /// A snapshot of a running peer, summed over its shards. Fields are only ever added.
@@ -26,6 +27,9 @@ pub struct Status {
     pub uptime_s: u64,
     /// Whether it is stopping.
     pub draining: bool,
+    /// Whether new work may be sent here: it runs, answers, and is not stopping.
+    #[serde(default)]
+    pub ready: bool,
     /// Resident memory in bytes, where the system tells.
     pub rss_bytes: Option<u64>,
     /// Users and their queues.
@@ -51,6 +55,15 @@ pub struct Clients {
     pub queues: u64,
     /// Registrations accepted since the start.
     pub registrations: u64,
+    /// Live sessions, those of senders included.
+    #[serde(default)]
+    pub sessions: u64,
+    /// Bundles published.
+    #[serde(default)]
+    pub bundles: u64,
+    /// Source networks remembered for limits per hour.
+    #[serde(default)]
+    pub prefixes: u64,
 }
 
 /// What is held and what went through.
@@ -60,8 +73,20 @@ pub struct Messages {
     pub held: u64,
     /// Their bytes and everything else that is accounted, overhead included.
     pub bytes_held: u64,
-    /// What `bytes_held` never exceeds.
+    /// What the process takes beside them.
+    #[serde(default)]
+    pub bytes_beside: u64,
+    /// What the two together never exceed.
     pub bytes_max: u64,
+    /// How much of `bytes_max` is taken, in percent, with what is kept free for sessions.
+    #[serde(default)]
+    pub pressure_percent: u64,
+    /// While stopping: messages that users who are here have still to take.
+    #[serde(default)]
+    pub to_hand_out: u64,
+    /// Introductions that wait.
+    #[serde(default)]
+    pub introductions_waiting: u64,
     /// Messages taken since the start, repeats not counted.
     pub taken: u64,
     /// Messages that their recipients acknowledged.
@@ -123,17 +148,25 @@ impl Status {
             boot: fixed.boot.clone(),
             uptime_s,
             draining: reports.iter().any(|report| report.stats.draining),
-            rss_bytes: rss_bytes(),
+            ready: !reports.iter().any(|report| report.stats.draining),
+            rss_bytes: Meter::open().and_then(|meter| meter.resident_bytes()),
             clients: Clients {
                 users: sum(|r| r.stats.users),
                 online: sum(|r| r.stats.users_online),
                 queues: sum(|r| r.stats.queues),
                 registrations: sum(|r| r.stats.registrations),
+                sessions: sum(|r| r.stats.sessions),
+                bundles: sum(|r| r.stats.bundles),
+                prefixes: sum(|r| r.stats.prefixes),
             },
             messages: Messages {
                 held: sum(|r| r.stats.messages_held),
                 bytes_held: sum(|r| r.stats.bytes_held),
+                bytes_beside: sum(|r| r.stats.bytes_beside),
                 bytes_max: sum(|r| r.stats.ram_bytes),
+                pressure_percent: reports.iter().map(|r| r.stats.pressure_percent).max().unwrap_or_default(),
+                to_hand_out: sum(|r| r.stats.messages_to_drain),
+                introductions_waiting: sum(|r| r.stats.intros_waiting),
                 taken: sum(|r| r.stats.deposits),
                 delivered: sum(|r| r.stats.delivered),
                 expired: sum(|r| r.stats.expired),
@@ -207,18 +240,6 @@ fn snake_case(name: &str) -> String {
         out.push(c.to_ascii_lowercase());
     }
     out
-}
-
-#[cfg(target_os = "linux")]
-fn rss_bytes() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn rss_bytes() -> Option<u64> {
-    None
 }
 
 impl fmt::Display for Status {

@@ -20,7 +20,7 @@ pub struct PeerNode {
     pub address: SocketAddr,
     /// What it believes of time.
     pub clock: Clock,
-    /// Its limits; a change counts from the next start.
+    /// Its limits; a change here counts from the next start.
     pub config: PeerConfig,
     pub(crate) ledger: Ledger,
     key: PeerKey,
@@ -69,6 +69,14 @@ impl PeerNode {
     /// kill -9.
     pub(crate) fn crash(&mut self) {
         self.running = None;
+    }
+
+    /// Other limits, now and at the next start.
+    pub(crate) fn reload(&mut self, config: PeerConfig) {
+        if let Some(peer) = &mut self.running {
+            peer.set_config(&config);
+        }
+        self.config = config;
     }
 
     /// Starts (again): nothing is remembered but the key.

@@ -236,6 +236,25 @@ impl<U: User> World<U> {
         self.tell(&name, format_args!("starts and remembers nothing"));
     }
 
+    /// A peer's operator changes its limits while it runs.
+    pub fn reload_peer(&mut self, peer: usize, config: PeerConfig) {
+        self.peers[peer].reload(config);
+        let name = self.peers[peer].name.clone();
+        self.tell(&name, format_args!("has other limits"));
+        self.settle_peer(peer);
+    }
+
+    /// A peer's operator asks it to end; somebody has to end it when it is drained or the time is over.
+    pub fn drain_peer(&mut self, peer: usize, within_us: u64) {
+        let now = self.peers[peer].clock.now(self.net.now_us());
+        if let Some(running) = self.peers[peer].peer_mut() {
+            running.drain(now, within_us);
+        }
+        let name = self.peers[peer].name.clone();
+        self.tell(&name, format_args!("takes nothing new and is about to end"));
+        self.settle_peer(peer);
+    }
+
     /// A user's NAT forgets everything.
     pub fn rebind(&mut self, user: usize) {
         let place = self.users[user].place();

@@ -1,6 +1,7 @@
 //! Stories: what people live through, told in simulation with the real cores. Virtual time, one seed each.
 
 mod attacks;
+mod bad_days;
 mod contacts;
 mod facts;
 mod holding;

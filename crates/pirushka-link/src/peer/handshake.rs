@@ -92,7 +92,7 @@ impl PeerLink {
         if self.answers.len() >= ANSWERS_MAX {
             return Err(Drop::Overloaded);
         }
-        if self.sessions.len() >= self.config.sessions_max {
+        if self.is_frugal || self.sessions.len() >= self.config.sessions_max {
             return Err(Drop::SessionsFull);
         }
         if !self.prefixes.may_begin(now.mono_us, remote) {
@@ -103,6 +103,7 @@ impl PeerLink {
         self.answer(remote, &ack)?;
         let prefix = self.prefixes.begun(remote);
         let session = self.sessions.insert(new_session(now, remote, hello, own, &secrets, ack, prefix));
+        self.unfinished += 1;
         self.cookies.spend(now, cookie, session);
         self.timers.insert((now.mono_us, session, Timer::End));
         self.schedule_end(session);

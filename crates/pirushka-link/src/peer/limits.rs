@@ -46,6 +46,12 @@ impl PrefixLimits {
         }
     }
 
+    /// Other limits from now on.
+    pub(crate) fn set_limits(&mut self, config: &PeerLinkConfig) {
+        (self.rate, self.burst) = (config.prefix_rate, config.prefix_burst);
+        (self.live_max, self.unfinished_max) = (config.prefix_live, config.prefix_unfinished);
+    }
+
     /// Takes a token for a new session.
     pub(crate) fn may_begin(&mut self, now_us: u64, source: SocketAddr) -> bool {
         let (live_max, unfinished_max, rate, burst) = (self.live_max, self.unfinished_max, self.rate, self.burst);

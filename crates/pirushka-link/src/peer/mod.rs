@@ -103,6 +103,11 @@ impl Default for PeerLinkConfig {
     }
 }
 
+/// Bytes of frames that may wait in a session while its client's new address is not proven, when memory is short.
+const OUTBOX_FRUGAL_MAX: usize = 2 * 1024;
+/// What a HELLO_ACK takes that is kept for repeating.
+const HELLO_ACK_BYTES: u64 = 208;
+
 /// A session of a [`PeerLink`]. Never names another session later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionHandle {
@@ -188,6 +193,12 @@ pub struct PeerLink {
     events: VecDeque<PeerLinkEvent>,
     /// Whose datagram was handed in last, and from where.
     last: Option<(SessionHandle, SocketAddr)>,
+    /// Sessions whose client has not sent a sealed packet.
+    unfinished: usize,
+    /// Bytes that all outboxes take.
+    outboxes: usize,
+    /// The owner has no memory for more.
+    is_frugal: bool,
     counters: Counters,
 }
 
@@ -222,6 +233,9 @@ impl PeerLink {
             ready: VecDeque::new(),
             events: VecDeque::new(),
             last: None,
+            unfinished: 0,
+            outboxes: 0,
+            is_frugal: false,
             counters: Counters::default(),
             config,
             key,
@@ -277,7 +291,15 @@ impl PeerLink {
     /// the outbox has no room is dropped and counted: whoever asked will ask again.
     pub fn send(&mut self, session: SessionHandle, frame: &Frame<'_>) {
         let Some(state) = self.sessions.get_mut(session) else { return };
-        if state.outbox().push(frame, self.config.outbox_max) {
+        // What waits for a proof waits for seconds, and whoever asks for proofs may be anybody.
+        let most = match &state.path {
+            Some(_) if self.is_frugal => OUTBOX_FRUGAL_MAX,
+            _ => self.config.outbox_max,
+        };
+        let before = state.outbox_weight();
+        let is_taken = state.outbox().push(frame, most.min(self.config.outbox_max));
+        self.outboxes = self.outboxes + state.outbox_weight() - before;
+        if is_taken {
             self.make_ready(session);
         } else {
             self.counters.frames_refused += 1;
@@ -287,7 +309,10 @@ impl PeerLink {
     /// Queues OK for a request; coalesced into ranges.
     pub fn send_ok(&mut self, session: SessionHandle, request: RequestId) {
         let Some(state) = self.sessions.get_mut(session) else { return };
-        if state.outbox().push_ok(request) {
+        let before = state.outbox_weight();
+        let is_taken = state.outbox().push_ok(request);
+        self.outboxes = self.outboxes + state.outbox_weight() - before;
+        if is_taken {
             self.make_ready(session);
         } else {
             self.counters.frames_refused += 1;
@@ -345,9 +370,49 @@ impl PeerLink {
         self.sessions.len()
     }
 
+    /// What a session takes at most while nothing waits in it: its record, its place in the tables, the cookie that
+    /// made it, a path that is being proven.
+    pub const SESSION_BYTES: u64 = 560;
+
+    /// What all sessions take, with what waits in them.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.sessions.len() as u64 * Self::SESSION_BYTES
+            + self.unfinished as u64 * HELLO_ACK_BYTES
+            + self.outboxes as u64
+    }
+
+    /// Live sessions at most.
+    #[must_use]
+    pub fn sessions_max(&self) -> usize {
+        self.config.sessions_max
+    }
+
+    /// Whether the owner has no memory for more sessions: new ones are dropped, as if there were no slots.
+    pub fn set_frugal(&mut self, is_frugal: bool) {
+        self.is_frugal = is_frugal;
+    }
+
+    /// Other limits from now on; what exists stays. Node, shard, boot id, veil, trains and the filters' size are the
+    /// start's.
+    pub fn set_limits(&mut self, config: &PeerLinkConfig) {
+        let PeerLinkConfig { node, shard, boot, veiled, train_max, filter_bits, .. } = self.config.clone();
+        self.config = PeerLinkConfig { node, shard, boot, veiled, train_max, filter_bits, ..config.clone() };
+        self.prefixes.set_limits(config);
+        self.resets.set_limits(config);
+    }
+
+    /// Counts a datagram that its owner did not hand in.
+    pub fn count_drop(&mut self, reason: Drop, length: usize) {
+        self.counters.received(length);
+        self.counters.count(reason);
+    }
+
     /// Forgets a session without a word and without an event.
     pub fn close(&mut self, session: SessionHandle) {
         let Some(state) = self.sessions.remove(session) else { return };
+        self.outboxes -= state.outbox_weight();
+        self.unfinished -= usize::from(!state.is_confirmed);
         self.timers.remove(&(state.end_us, session, Timer::End));
         if let Some(path) = &state.path {
             self.timers.remove(&(path.next_us, session, Timer::Path));
@@ -453,6 +518,7 @@ impl PeerLink {
         state.last_heard_us = now.mono_us;
         if !state.is_confirmed {
             state.confirm(now);
+            self.unfinished -= 1;
             self.prefixes.finished(state.prefix);
         }
         if was_unreachable && state.is_registered {

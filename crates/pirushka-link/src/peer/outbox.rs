@@ -49,6 +49,11 @@ impl Outbox {
         self.small.len() + self.large.len() + 12 * ranges + 4 * ok_frames
     }
 
+    /// Bytes that this takes, as its buffers are now.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.small.bytes.capacity() + self.large.bytes.capacity() + 32 * self.oks.range_count()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes() == 0
     }

@@ -51,6 +51,11 @@ impl std::fmt::Debug for ResetKey {
 }
 
 impl Resets {
+    /// Other limits from now on.
+    pub(crate) fn set_limits(&mut self, config: &PeerLinkConfig) {
+        self.rate = config.resets_per_s;
+    }
+
     pub(crate) fn new(config: &PeerLinkConfig, key: &PeerKey) -> Self {
         Self {
             key: ResetKey(Zeroizing::new(key.derive("pirushka 2026 reset"))),

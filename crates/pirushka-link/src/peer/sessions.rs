@@ -55,6 +55,11 @@ impl Session {
         self.outbox.get_or_insert_default()
     }
 
+    /// Bytes that the outbox takes.
+    pub(crate) fn outbox_weight(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.weight())
+    }
+
     pub(crate) fn outbox_bytes(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.bytes())
     }
@@ -144,6 +149,9 @@ impl Sessions {
         let session = slot.session.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.by_id.remove(&u64::from_be_bytes(session.own.0));
+        if self.by_id.capacity() > 1024 && self.by_id.capacity() > 4 * self.by_id.len() {
+            self.by_id.shrink_to(self.by_id.len());
+        }
         self.free.push(handle.index);
         Some(session)
     }

@@ -4,7 +4,7 @@ use pirushka_wire::Now;
 use pirushka_wire::limits::{BUCKETS, DATAGRAM_MAX, PLAINTEXT_MAX, SEALED_OVERHEAD};
 
 use super::outbox::{CHALLENGE_LEN, put_challenge};
-use super::sessions::CompactAddr;
+use super::sessions::{CompactAddr, Session};
 use super::{PeerLink, SessionHandle, Transmit};
 use crate::bucket::draw_train;
 use crate::sealed::NUMBER_LIMIT;
@@ -21,7 +21,11 @@ impl PeerLink {
         while let Some(session) = self.ready.pop_front() {
             let Some(state) = self.sessions.get_mut(session) else { continue };
             state.is_ready = false;
-            let Some(transmit) = self.transmit_for(session, out) else { continue };
+            let before = state.outbox_weight();
+            let transmit = self.transmit_for(session, out);
+            let after = self.sessions.get(session).map_or(0, Session::outbox_weight);
+            self.outboxes = self.outboxes + after - before;
+            let Some(transmit) = transmit else { continue };
             let packets = transmit.segment.map_or(1, |segment| out.len().div_ceil(segment));
             self.counters.sent(packets, out.len());
             self.make_ready(session);

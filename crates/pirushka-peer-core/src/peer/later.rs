@@ -31,7 +31,7 @@ impl Peer {
             }
             None => state.later = Some(Later { request, due_us }),
         }
-        self.timers.arm(Due::Session(session), due_us);
+        self.settle_session(session);
         Ok(Answer::Given)
     }
 

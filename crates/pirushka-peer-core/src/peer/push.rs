@@ -11,6 +11,9 @@ use crate::store::UserId;
 const PUSH_OVERHEAD: usize = 28;
 /// Bytes queued in a session at once; more follow when the link has sent these. Less than a session's outbox.
 const QUEUED_MAX: usize = 32 * 1024;
+/// Bytes queued in all sessions together until the link has sent them; a part of the memory cap.
+const QUEUED_SHARE: u64 = 32;
+const QUEUED_ALL_MIN: u64 = 128 * 1024;
 
 impl Peer {
     /// Pushes what may be pushed now: after a registration, a deposit, an acknowledgement, a loss, and whenever the
@@ -26,7 +29,8 @@ impl Peer {
             delivery.restart();
         }
         let store = &self.store;
-        while self.link.outbox_bytes(session) < QUEUED_MAX {
+        let queued_all_max = (store.cap() / QUEUED_SHARE).max(QUEUED_ALL_MIN) as usize;
+        while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max {
             let picked = delivery.pick(
                 now,
                 |from| store.first_from(user, from),
@@ -38,14 +42,26 @@ impl Peer {
                 if let Some(deadline) = delivery.deadline() {
                     self.timers.arm(Due::Push(user), deadline.max(now.mono_us + 1));
                 }
-                return;
+                return self.settle_flight(user);
             };
             self.stats.pushes += 1;
             self.stats.pushes_repeated += u64::from(picked.repeated);
             let (class, queue, body) = (message.class, message.queue, message.body);
+            self.pushed_bytes += body.len() + PUSH_OVERHEAD;
             self.link.send(session, &Frame::Push { delivery: picked.delivery, class, queue, body });
         }
         self.unfinished.insert(user);
+        self.settle_flight(user);
+    }
+
+    /// Counts what is on its way to the user, when that has changed by much.
+    fn settle_flight(&mut self, user: UserId) {
+        let Some((session, delivery)) = self.presence.delivery(user) else { return };
+        let Some(flight) = delivery.take_changed_flight() else { return };
+        if let Some(state) = self.sessions.get_mut(&session) {
+            state.flight = flight;
+            self.settle_session(session);
+        }
     }
 
     /// Only the session that gets the pushes may acknowledge them.

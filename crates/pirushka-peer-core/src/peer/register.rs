@@ -32,12 +32,14 @@ impl Peer {
                 self.stats.registrations_refused += 1;
                 let failures = &mut self.sessions.entry(session).or_default().failures;
                 *failures = failures.saturating_add(1);
+                self.settle_session(session);
                 return Err(refusal);
             }
         };
         self.stats.registrations += 1;
         let registration = SessionRegistration { user: registered.user, round: registered.round, request };
         self.sessions.entry(session).or_default().registration = Some(registration);
+        self.settle_session(session);
         self.link.set_registered(session, true);
         let link = &self.link;
         let joined =

@@ -14,7 +14,12 @@ pub(crate) struct Delivery {
     /// Everything below was pushed at least once since the last restart.
     next: DeliveryId,
     suspended: bool,
+    /// What was last told of the flight's size.
+    flight_told: usize,
 }
+
+/// The flight's size is told in steps of this.
+const FLIGHT_STEP: usize = 32;
 
 /// A message that may be pushed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +30,7 @@ pub(crate) struct Pick {
 
 impl Delivery {
     pub(crate) fn new() -> Self {
-        Self { flight: Flight::new(), again: BTreeSet::new(), next: DeliveryId(0), suspended: false }
+        Self { flight: Flight::new(), again: BTreeSet::new(), next: DeliveryId(0), suspended: false, flight_told: 0 }
     }
 
     /// Begins again with the oldest message: another session, or the same one after a silence.
@@ -34,6 +39,12 @@ impl Delivery {
         self.again.clear();
         self.next = DeliveryId(0);
         self.suspended = false;
+    }
+
+    /// How many pushes are on their way at most, if that has changed since the last call.
+    pub(crate) fn take_changed_flight(&mut self) -> Option<usize> {
+        let flight = (self.flight.len() + self.again.len()).next_multiple_of(FLIGHT_STEP);
+        (std::mem::replace(&mut self.flight_told, flight) != flight).then_some(flight)
     }
 
     /// The recipient cannot be reached: nothing more is sent until it is heard.

@@ -12,7 +12,7 @@ pub(crate) use upload::{Upload, UploadPart};
 
 use pirushka_wire::{RangeSet, RequestId};
 
-use crate::limits::DONE_RANGES;
+use crate::limits::{DONE_RANGES, FLIGHT_OVERHEAD, SESSION_OVERHEAD};
 use crate::store::UserId;
 
 /// What the peer keeps of a session beyond the link's own state. Sessions that only leave envelopes have none.
@@ -26,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) one_time_taken: bool,
     /// Refused registrations.
     pub(crate) failures: u8,
+    /// Pushes on their way in it.
+    pub(crate) flight: usize,
     /// What the ledger counts for this session.
     pub(crate) charged: u64,
     done: RangeSet,
@@ -59,8 +61,12 @@ impl Session {
         self.done.keep_highest(DONE_RANGES);
     }
 
-    /// What this session's bodies count in the peer's account.
+    /// What this session takes beyond the link.
     pub(crate) fn footprint(&self) -> u64 {
-        self.downloads.footprint() + self.upload.as_ref().map_or(0, Upload::footprint)
+        SESSION_OVERHEAD
+            + self.downloads.footprint()
+            + self.upload.as_ref().map_or(0, Upload::footprint)
+            + 32 * self.done.range_count() as u64
+            + FLIGHT_OVERHEAD * self.flight as u64
     }
 }

@@ -29,10 +29,16 @@ impl Store {
         self.registry.get(id)?.mailbox.first_from(from)
     }
 
+    /// How many messages are held for a user.
+    pub(crate) fn messages(&self, id: UserId) -> u64 {
+        self.registry.get(id).map_or(0, |user| user.mailbox.messages() as u64)
+    }
+
     /// A held message.
     pub(crate) fn message(&self, id: UserId, delivery: DeliveryId) -> Option<Message<'_>> {
         let user = self.registry.get(id)?;
-        let (origin, body) = user.mailbox.message(delivery)?;
+        let (origin, place) = user.mailbox.message(delivery)?;
+        let body = self.shelf.get(place);
         Some(match origin {
             Origin::Intro => Message { class: push_class::INTRO, queue: QueueId::default(), body },
             Origin::Queue { slot, .. } => {
@@ -51,13 +57,14 @@ impl Store {
         ranges: impl Iterator<Item = (u64, u64)>,
     ) -> Vec<DeliveryId> {
         let now_s = self.second(now);
-        let mut taken = Vec::new();
+        let (mut taken, mut places) = (Vec::new(), Vec::new());
         let Some(user) = self.registry.get_mut(id).filter(|user| user.mailbox.incarnation() == incarnation) else {
             return taken;
         };
         for (first, last) in ranges {
             user.mailbox.acknowledge(now_s, first, last, |removed| {
                 taken.push(removed.delivery);
+                places.push(removed.place);
                 match removed.origin {
                     Origin::Queue { slot, bulk } => user.queues.remove(slot, removed.cost, bulk),
                     Origin::Intro => {
@@ -68,6 +75,7 @@ impl Store {
                 }
             });
         }
+        self.release(places);
         self.totals.delivered += taken.len() as u64;
         self.totals.messages_held -= taken.len() as u64;
         self.settle(id);

@@ -32,20 +32,20 @@ impl Store {
         if envelope.len() > usize::from(self.config.envelope_max) {
             return Err(Refusal::TOO_LARGE);
         }
-        if self.draining {
-            return Err(Refusal::DRAINING);
-        }
+        self.refuse_when_draining(now)?;
         let cost = message_cost(envelope.len());
         let user = self.user(id)?;
         if !user.queues.admits(slot, cost, bulk, user.bundle_footprint(), &self.config) {
             return Err(Refusal::full(user.here));
         }
-        if !self.make_room(cost) {
+        let (growth, delivery) = (user.mailbox.growth(envelope.len()), user.mailbox.next_delivery());
+        if !self.make_room(growth) {
             return Err(Refusal::PEER_FULL);
         }
+        let place = self.shelf.put(id, delivery, envelope).ok_or(Refusal::PEER_FULL)?;
         let user = self.user_mut(id)?;
         user.queues.add(slot, cost, bulk);
-        user.mailbox.hold_envelope(now_s, slot, bulk, key, envelope);
+        user.mailbox.hold_envelope(now_s, slot, bulk, key, (place, envelope.len()));
         self.settle(id);
         self.totals.deposits += 1;
         self.totals.messages_held += 1;

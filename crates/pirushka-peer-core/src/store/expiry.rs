@@ -2,6 +2,7 @@
 
 use pirushka_wire::Now;
 
+use crate::store::heap::shrink_table;
 use crate::store::mailbox::Origin;
 use crate::store::{Store, UserId};
 
@@ -22,13 +23,16 @@ impl Store {
         let now_s = self.second(now);
         let Some(user) = self.registry.get_mut(id) else { return };
         user.mailbox.forget_acked(now_s);
+        let mut places = Vec::new();
         while let Some(gone) = user.mailbox.pop_expired(now_s, self.config.hold_s) {
             if let Origin::Queue { slot, bulk } = gone.origin {
                 user.queues.remove(slot, gone.cost, bulk);
             }
+            places.push(gone.place);
             self.totals.expired += 1;
             self.totals.messages_held -= 1;
         }
+        self.release(places);
         while let Some(dropped) = self.registry.get_mut(id).and_then(|user| user.inbox.pop_expired(now.mono_us)) {
             self.totals.expired += self.drop_intro(id, &dropped);
         }
@@ -44,6 +48,7 @@ impl Store {
         for queue in user.queues.ids() {
             self.by_queue.remove(&queue);
         }
+        shrink_table(&mut self.by_queue);
         for dropped in user.inbox.clear() {
             self.intro_sources.remove(dropped.source, id, dropped.intro, dropped.bytes);
         }
@@ -51,6 +56,7 @@ impl Store {
             self.bundles.remove(&(published_us, id));
         }
         self.totals.messages_held -= user.mailbox.messages() as u64;
+        self.release(user.mailbox.places());
         self.ledger.settle(&mut user.charged, 0);
         self.timers.disarm(id);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::limits::HOURLY_OVERHEAD;
 use crate::store::sources::Source;
 
 /// Counts per source in windows that begin with the source's first event.
@@ -38,6 +39,26 @@ impl Hourly {
             (now_us, 0)
         });
         entry.1 = entry.1.saturating_add(1);
+    }
+
+    /// Another size of the table from now on; what is in it stays until its hour is over.
+    pub(crate) fn set_sources_max(&mut self, sources_max: u32) {
+        self.sources_max = sources_max as usize;
+    }
+
+    /// Sources in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Its size.
+    pub(crate) fn sources_max(&self) -> usize {
+        self.sources_max
+    }
+
+    /// What the table takes.
+    pub(crate) fn footprint(&self) -> u64 {
+        self.counts.len() as u64 * HOURLY_OVERHEAD
     }
 
     fn account(&self, source: Source) -> Source {

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::store::sources::Source;
 
 const REMEMBERED_MAX: usize = 64;
-const REMEMBERED_COST: u64 = 32;
+const REMEMBERED_COST: u64 = 48;
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -225,7 +225,8 @@ impl Intro {
     }
 
     fn footprint(&self) -> u64 {
-        let waiting = if self.delivered.is_some() { 0 } else { self.bytes };
+        // Each part that waits is a block of its own.
+        let waiting = if self.delivered.is_some() { 0 } else { self.bytes + 24 * self.parts.len() };
         INTRO_OVERHEAD + waiting as u64
     }
 

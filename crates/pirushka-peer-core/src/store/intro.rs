@@ -46,9 +46,7 @@ impl Store {
             return Ok(None);
         }
         let admission = if fit == Fit::Begins { Some(self.admission(now, id, deposit)?) } else { None };
-        if self.draining {
-            return Err(Refusal::DRAINING);
-        }
+        self.refuse_when_draining(now)?;
         let bytes = part.bytes.len() as u64;
         if !self.ledger.fits(bytes + INTRO_OVERHEAD + TOKEN_OVERHEAD + COMPLETION_COST, REFUSE_PERCENT) {
             return Err(Refusal::PEER_FULL);
@@ -61,7 +59,7 @@ impl Store {
         self.intro_sources.add(source, id, part.intro, bytes);
         let completed = self.complete(now, id, part);
         self.settle(id);
-        Ok(completed.then_some(id))
+        Ok(completed?.then_some(id))
     }
 
     /// Lets whoever holds the token introduce itself.
@@ -104,8 +102,11 @@ impl Store {
     pub(crate) fn drop_intro(&mut self, id: UserId, dropped: &Dropped) -> u64 {
         self.intro_sources.remove(dropped.source, id, dropped.intro, dropped.bytes);
         let Some(user) = self.registry.get_mut(id) else { return 0 };
-        let held = dropped.deliveries.iter().filter(|d| user.mailbox.drop_delivery(**d).is_some()).count() as u64;
+        let gone = dropped.deliveries.iter().filter_map(|delivery| user.mailbox.drop_delivery(*delivery));
+        let places: Vec<_> = gone.map(|gone| gone.place).collect();
+        let held = places.len() as u64;
         self.totals.messages_held -= held;
+        self.release(places);
         held
     }
 
@@ -120,17 +121,28 @@ impl Store {
         Err(if user.list_known { Refusal::INTRO_REFUSED } else { Refusal::UNKNOWN_USER })
     }
 
-    fn complete(&mut self, now: Now, id: UserId, part: &Part<'_>) -> bool {
+    fn complete(&mut self, now: Now, id: UserId, part: &Part<'_>) -> Result<bool, Refusal> {
         let (now_s, hold_us) = (self.second(now), u64::from(self.config.intro_hold_s) * SECOND);
-        let Some(user) = self.registry.get_mut(id) else { return false };
-        let Some(parts) = user.inbox.completed(part.intro) else { return false };
+        let Some(user) = self.registry.get_mut(id) else { return Ok(false) };
+        let Some(parts) = user.inbox.completed(part.intro) else { return Ok(false) };
         let n = parts.len();
-        let deliveries = parts.into_iter().map(|body| user.mailbox.hold_intro(now_s, body));
-        if let Some(first) = deliveries.collect::<Vec<_>>().first() {
-            user.inbox.deliver(part.intro, *first, n as u8, now.after_us(hold_us));
+        let mut deliveries = Vec::new();
+        for body in parts {
+            let Some(place) = self.shelf.put(id, user.mailbox.next_delivery(), &body) else { break };
+            deliveries.push(user.mailbox.hold_intro(now_s, (place, body.len())));
         }
-        self.totals.messages_held += n as u64;
+        self.totals.messages_held += deliveries.len() as u64;
+        let Some(first) = deliveries.first().filter(|_| deliveries.len() == n) else {
+            let places: Vec<_> = deliveries.iter().filter_map(|d| user.mailbox.drop_delivery(*d)).collect();
+            self.totals.messages_held -= places.len() as u64;
+            if let Some(dropped) = user.inbox.evict(part.intro) {
+                self.drop_intro(id, &dropped);
+            }
+            self.release(places.into_iter().map(|gone| gone.place).collect());
+            return Err(Refusal::PEER_FULL);
+        };
+        user.inbox.deliver(part.intro, *first, n as u8, now.after_us(hold_us));
         self.totals.intros += 1;
-        true
+        Ok(true)
     }
 }

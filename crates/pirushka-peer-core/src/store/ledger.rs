@@ -1,15 +1,26 @@
 //! The account over all memory that strangers can make the peer use: one number against one cap.
+//!
+//! What is counted is what things take, container by container. Beside it stands what the process takes without them
+//! (the program, its buffers, tables of fixed size), which the shell measures; and when the process nevertheless grows
+//! beyond the cap, because freed memory lies in pieces that nothing fits, the difference stands beside it too, until it
+//! is gone: whatever happens, the process does not grow further.
 
 /// Bytes charged against the operator's `ram_bytes`.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     cap: u64,
     used: u64,
+    /// What the process takes with nothing held; 0 when nobody measures.
+    base: u64,
+    /// What it takes beyond `base` and `used` while it is above the cap.
+    beyond: u64,
+    /// Kept free for sessions, as far as sessions do not use it.
+    share: u64,
 }
 
 impl Ledger {
     pub(crate) fn new(cap: u64) -> Self {
-        Self { cap, used: 0 }
+        Self { cap, used: 0, base: 0, beyond: 0, share: 0 }
     }
 
     pub(crate) fn used(&self) -> u64 {
@@ -20,9 +31,46 @@ impl Ledger {
         self.cap
     }
 
+    /// Another cap; below what is used nothing new fits until enough has gone.
+    pub(crate) fn set_cap(&mut self, cap: u64) {
+        self.cap = cap;
+    }
+
+    /// What the process takes beside what is counted here.
+    pub(crate) fn beside(&self) -> u64 {
+        self.base + self.beyond
+    }
+
+    /// The process takes so much in all. The first measure, with nothing held, says what it takes anyway.
+    pub(crate) fn measured(&mut self, resident: u64) {
+        let beside = resident.saturating_sub(self.used);
+        if self.base == 0 {
+            self.base = beside;
+        }
+        self.beyond = if resident > self.cap { beside.saturating_sub(self.base) } else { 0 };
+    }
+
     /// Whether `more` bytes would leave the account within `percent` of the cap.
     pub(crate) fn fits(&self, more: u64, percent: u64) -> bool {
-        u128::from(self.used) + u128::from(more) <= u128::from(self.cap) * u128::from(percent) / 100
+        let taken = u128::from(self.used) + u128::from(self.beside()) + u128::from(self.share);
+        taken + u128::from(more) <= u128::from(self.cap) * u128::from(percent) / 100
+    }
+
+    /// How much of the cap is taken, in percent, as [`Self::fits`] has it.
+    pub(crate) fn percent(&self) -> u64 {
+        let taken = u128::from(self.used) + u128::from(self.beside()) + u128::from(self.share);
+        u64::try_from(taken * 100 / u128::from(self.cap.max(1))).unwrap_or(u64::MAX)
+    }
+
+    /// As [`Self::fits`], for what may use the share.
+    pub(crate) fn fits_in_share(&self, more: u64, percent: u64) -> bool {
+        more <= self.share || self.fits(more - self.share, percent)
+    }
+
+    /// As [`Self::settle`], for sessions, which use their share first. `share` = all of it.
+    pub(crate) fn settle_in_share(&mut self, charged: &mut u64, takes: u64, share: u64) {
+        self.settle(charged, takes);
+        self.share = share.saturating_sub(takes);
     }
 
     /// Replaces what one holder was charged by what it takes now.
@@ -46,5 +94,37 @@ mod tests {
         assert_eq!((ledger.used(), a, b), (500, 100, 400));
         assert!(ledger.fits(300, 80) && !ledger.fits(301, 80));
         assert!(!ledger.fits(u64::MAX, 100));
+    }
+
+    #[test]
+    fn sessions_use_their_share_and_others_do_not() {
+        let mut ledger = Ledger::new(1000);
+        let (mut sessions, mut messages) = (0, 0);
+        ledger.settle_in_share(&mut sessions, 0, 100);
+        assert!(ledger.fits(900, 100) && !ledger.fits(901, 100));
+        ledger.settle(&mut messages, 900);
+        assert!(!ledger.fits(1, 100) && ledger.fits_in_share(100, 100) && !ledger.fits_in_share(101, 100));
+        ledger.settle_in_share(&mut sessions, 60, 100);
+        assert!(!ledger.fits(1, 100) && ledger.fits_in_share(40, 100) && !ledger.fits_in_share(41, 100));
+        ledger.settle(&mut messages, 500);
+        ledger.settle_in_share(&mut sessions, 300, 100);
+        assert_eq!(ledger.used(), 800);
+        assert!(ledger.fits(200, 100) && !ledger.fits(201, 100));
+    }
+
+    #[test]
+    fn a_process_that_is_too_large_takes_nothing_until_it_is_smaller() {
+        let mut ledger = Ledger::new(1000);
+        ledger.measured(100);
+        let mut held = 0;
+        ledger.settle(&mut held, 600);
+        ledger.measured(950);
+        assert!(ledger.fits(300, 100), "freed memory that is used again does not count");
+        ledger.measured(1010);
+        assert!(!ledger.fits(0, 100));
+        ledger.settle(&mut held, 500);
+        assert!(ledger.fits(90, 100) && !ledger.fits(91, 100), "what was freed may be used again");
+        ledger.measured(1000);
+        assert!(ledger.fits(400, 100));
     }
 }

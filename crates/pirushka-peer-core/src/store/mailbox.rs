@@ -1,16 +1,17 @@
 //! One user's held messages: in the order of their delivery ids, until acknowledged or expired.
 //!
-//! A message is one allocation for its bytes and 40 bytes in a deque. Removal in the middle leaves a hole; holes are
-//! swept when they outnumber messages, so every operation is O(log n) amortised. Ids of deposits are kept as 64 bits of
-//! a keyed hash, while the message is held and for a minute after its acknowledgement.
+//! A message is a place on the [`super::shelf`], where its bytes lie, and 32 bytes in a deque. Removal in the middle
+//! leaves a hole; holes are swept when they are a third of it, so every operation is O(log n) amortised. Ids of deposits
+//! are kept as 64 bits of a keyed hash, while the message is held and for a minute after its acknowledgement.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use pirushka_wire::{DeliveryId, Incarnation};
-use zeroize::Zeroize as _;
 
 use crate::limits::{ACKED_MEMORY_MAX, ACKED_MEMORY_S, MESSAGE_OVERHEAD};
+use crate::store::heap::{deque_bytes, deque_growth, table_bytes, table_growth};
+use crate::store::shelf::{Place, slot_cost};
 
 /// Where a held message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,10 @@ pub(crate) enum Origin {
 pub(crate) struct Removed {
     pub(crate) delivery: DeliveryId,
     pub(crate) origin: Origin,
-    /// What it counted, overhead included.
+    /// What it counted in the quotas, overhead included.
     pub(crate) cost: u64,
+    /// Where its bytes lie, for the caller to take away.
+    pub(crate) place: Place,
 }
 
 /// Names a deposit within a user's mailbox: keyed hash of queue and deposit id. Two that agree by chance (2^-64 per
@@ -39,7 +42,7 @@ pub(crate) struct Removed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct DepositKey(pub(crate) u64);
 
-/// What a message of so many bytes counts.
+/// What a message of so many bytes counts in the quotas.
 pub(crate) fn message_cost(bytes: usize) -> u64 {
     bytes as u64 + MESSAGE_OVERHEAD
 }
@@ -50,8 +53,10 @@ pub(crate) struct Mailbox {
     next_delivery: u64,
     held: VecDeque<Held>,
     holes: usize,
-    /// Sum of the held messages' costs.
+    /// Sum of the held messages' costs in the quotas.
     bytes: u64,
+    /// Sum of what their bytes take.
+    slot_bytes: u64,
     known: HashMap<DepositKey, Knowledge, BuildHasherDefault<AlreadyHashed>>,
     acked: VecDeque<(u32, DepositKey)>,
 }
@@ -60,17 +65,16 @@ pub(crate) struct Mailbox {
 struct Held {
     delivery: u64,
     key: DepositKey,
-    body: Box<[u8]>,
+    place: Place,
     at_s: u32,
     slot: u16,
+    length: u16,
     flags: u8,
 }
 
 const INTRO_SLOT: u16 = u16::MAX;
 const BULK: u8 = 1;
 const HOLE: u8 = 2;
-/// Index entry and ring entry of an acknowledged deposit.
-const ACKED_COST: u64 = 48;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Knowledge {
@@ -86,6 +90,7 @@ impl Mailbox {
             held: VecDeque::new(),
             holes: 0,
             bytes: 0,
+            slot_bytes: 0,
             known: HashMap::default(),
             acked: VecDeque::new(),
         }
@@ -105,9 +110,19 @@ impl Mailbox {
         self.bytes
     }
 
-    /// Everything this mailbox counts in the peer's account.
+    /// Everything this mailbox takes, as its containers are now.
     pub(crate) fn footprint(&self) -> u64 {
-        self.bytes + self.acked.len() as u64 * ACKED_COST
+        self.slot_bytes + deque_bytes(&self.held) + table_bytes(&self.known) + deque_bytes(&self.acked)
+    }
+
+    /// What [`Self::footprint`] grows by at most when a message of so many bytes is held.
+    pub(crate) fn growth(&self, bytes: usize) -> u64 {
+        slot_cost(bytes) + deque_growth(&self.held) + table_growth(&self.known)
+    }
+
+    /// The id that the next message will have.
+    pub(crate) fn next_delivery(&self) -> DeliveryId {
+        DeliveryId(self.next_delivery)
     }
 
     /// When the oldest message was left.
@@ -122,14 +137,34 @@ impl Mailbox {
     }
 
     /// Takes an envelope from a contact queue. The caller has asked [`Self::knows`] and the quotas.
-    pub(crate) fn hold_envelope(&mut self, now_s: u32, slot: u16, bulk: bool, key: DepositKey, body: &[u8]) {
+    pub(crate) fn hold_envelope(
+        &mut self,
+        now_s: u32,
+        slot: u16,
+        bulk: bool,
+        key: DepositKey,
+        (place, length): (Place, usize),
+    ) {
         self.known.insert(key, Knowledge::Held);
-        self.push(now_s, key, slot, if bulk { BULK } else { 0 }, body.into());
+        self.push(now_s, key, slot, if bulk { BULK } else { 0 }, (place, length));
     }
 
     /// Takes a part of a complete introduction.
-    pub(crate) fn hold_intro(&mut self, now_s: u32, body: Box<[u8]>) -> DeliveryId {
-        self.push(now_s, DepositKey(0), INTRO_SLOT, 0, body)
+    pub(crate) fn hold_intro(&mut self, now_s: u32, bytes: (Place, usize)) -> DeliveryId {
+        self.push(now_s, DepositKey(0), INTRO_SLOT, 0, bytes)
+    }
+
+    /// A held message's bytes lie elsewhere now.
+    pub(crate) fn moved(&mut self, delivery: DeliveryId, to: Place) {
+        let at = self.position(delivery.0);
+        if let Some(held) = self.held.get_mut(at).filter(|held| held.delivery == delivery.0) {
+            held.place = to;
+        }
+    }
+
+    /// Where all held messages lie.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        self.held.iter().filter(|h| !h.is_hole()).map(|h| h.place).collect()
     }
 
     /// The oldest held message whose id is at least `from`.
@@ -138,9 +173,9 @@ impl Mailbox {
     }
 
     /// A held message.
-    pub(crate) fn message(&self, delivery: DeliveryId) -> Option<(Origin, &[u8])> {
+    pub(crate) fn message(&self, delivery: DeliveryId) -> Option<(Origin, Place)> {
         let held = self.held.get(self.position(delivery.0))?;
-        (held.delivery == delivery.0 && !held.is_hole()).then(|| (held.origin(), &*held.body))
+        (held.delivery == delivery.0 && !held.is_hole()).then(|| (held.origin(), held.place))
     }
 
     /// The recipient has these: forgets the messages, remembers the deposits for a minute.
@@ -152,9 +187,9 @@ impl Mailbox {
             if held.is_hole() {
                 continue;
             }
-            let key = held.key;
+            let (key, length) = (held.key, held.length);
             let gone = held.remove();
-            self.count_removed(gone);
+            self.count_removed(gone, length);
             if gone.origin != Origin::Intro {
                 self.known.insert(key, Knowledge::Acked);
                 self.acked.push_back((now_s, key));
@@ -177,13 +212,15 @@ impl Mailbox {
     }
 
     /// Drops everything that came through one queue.
-    pub(crate) fn drop_queue(&mut self, slot: u16) {
+    pub(crate) fn drop_queue(&mut self, slot: u16) -> Vec<Place> {
+        let mut places = Vec::new();
         for at in 0..self.held.len() {
             if self.held[at].slot == slot && !self.held[at].is_hole() {
-                self.forget(at);
+                places.push(self.forget(at).place);
             }
         }
         self.sweep();
+        places
     }
 
     /// Drops one envelope that has been held for longer than `hold_s`. Introductions expire by their inbox.
@@ -218,11 +255,20 @@ impl Mailbox {
         shrink(&mut self.known);
     }
 
-    fn push(&mut self, now_s: u32, key: DepositKey, slot: u16, flags: u8, body: Box<[u8]>) -> DeliveryId {
+    fn push(
+        &mut self,
+        now_s: u32,
+        key: DepositKey,
+        slot: u16,
+        flags: u8,
+        (place, length): (Place, usize),
+    ) -> DeliveryId {
         let delivery = self.next_delivery;
         self.next_delivery += 1;
-        self.bytes += message_cost(body.len());
-        self.held.push_back(Held { delivery, key, body, at_s: now_s, slot, flags });
+        self.bytes += message_cost(length);
+        self.slot_bytes += slot_cost(length);
+        // No class of the shelf holds more than a u16 says.
+        self.held.push_back(Held { delivery, key, place, at_s: now_s, slot, length: length as u16, flags });
         DeliveryId(delivery)
     }
 
@@ -239,13 +285,14 @@ impl Mailbox {
         if held.slot != INTRO_SLOT {
             self.known.remove(&held.key);
         }
-        let gone = held.remove();
-        self.count_removed(gone);
+        let (gone, length) = (held.remove(), held.length);
+        self.count_removed(gone, length);
         gone
     }
 
-    fn count_removed(&mut self, gone: Removed) {
+    fn count_removed(&mut self, gone: Removed, length: u16) {
         self.bytes -= gone.cost;
+        self.slot_bytes -= slot_cost(length.into());
         self.holes += 1;
     }
 
@@ -254,20 +301,24 @@ impl Mailbox {
             self.held.pop_front();
             self.holes -= 1;
         }
-        if self.holes > 16 && self.holes > self.held.len() / 2 {
+        if self.holes > 16 && self.holes > self.held.len() / 3 {
             self.held.retain(|h| !h.is_hole());
             self.holes = 0;
         }
-        if self.held.capacity() > 16 && self.held.capacity() > 4 * self.held.len() {
-            self.held.shrink_to(2 * self.held.len());
+        if self.held.is_empty() {
+            self.held.shrink_to_fit();
+        } else if self.held.capacity() > 16 && self.held.capacity() > 3 * self.held.len() {
+            self.held.shrink_to(self.held.len() * 3 / 2);
         }
         shrink(&mut self.known);
     }
 }
 
 fn shrink(known: &mut HashMap<DepositKey, Knowledge, BuildHasherDefault<AlreadyHashed>>) {
-    if known.capacity() > 32 && known.capacity() > 8 * known.len() {
-        known.shrink_to(2 * known.len());
+    if known.is_empty() {
+        known.shrink_to_fit();
+    } else if known.capacity() > 16 && known.capacity() > 4 * known.len() {
+        known.shrink_to(known.len());
     }
 }
 
@@ -283,14 +334,15 @@ impl Held {
         }
     }
 
-    /// Leaves a hole; the bytes are overwritten before they are freed.
+    /// Leaves a hole.
     fn remove(&mut self) -> Removed {
-        let gone =
-            Removed { delivery: DeliveryId(self.delivery), origin: self.origin(), cost: message_cost(self.body.len()) };
-        let mut body = std::mem::take(&mut self.body);
-        body.zeroize();
         self.flags |= HOLE;
-        gone
+        Removed {
+            delivery: DeliveryId(self.delivery),
+            origin: self.origin(),
+            cost: message_cost(self.length.into()),
+            place: self.place,
+        }
     }
 }
 
@@ -323,7 +375,7 @@ mod tests {
     fn mailbox(n: u64) -> Mailbox {
         let mut mailbox = Mailbox::new(Incarnation([1; 8]));
         for i in 0..n {
-            mailbox.hold_envelope(i as u32, SLOT, false, DepositKey(1000 + i), &[i as u8; 320]);
+            mailbox.hold_envelope(i as u32, SLOT, false, DepositKey(1000 + i), (Place::nowhere(i as u32), 320));
         }
         mailbox
     }
@@ -347,7 +399,9 @@ mod tests {
         assert_eq!(mailbox.messages(), 3);
         assert_eq!(mailbox.held_bytes(), 3 * message_cost(320));
         assert_eq!(mailbox.message(DeliveryId(2)), None);
-        assert_eq!(mailbox.message(DeliveryId(4)).map(|(_, body)| body[0]), Some(3));
+        assert_eq!(mailbox.message(DeliveryId(4)).map(|(_, place)| place), Some(Place::nowhere(3)));
+        mailbox.moved(DeliveryId(4), Place::nowhere(77));
+        assert_eq!(mailbox.message(DeliveryId(4)).map(|(_, place)| place), Some(Place::nowhere(77)));
     }
 
     #[test]
@@ -361,7 +415,7 @@ mod tests {
     fn delivery_ids_never_repeat_even_when_the_mailbox_was_empty_in_between() {
         let mut mailbox = mailbox(3);
         mailbox.acknowledge(10, 1, 3, |_| {});
-        mailbox.hold_envelope(11, SLOT, false, DepositKey(7), b"x");
+        mailbox.hold_envelope(11, SLOT, false, DepositKey(7), (Place::nowhere(9), 1));
         assert_eq!(ids(&mailbox), vec![4]);
     }
 
@@ -390,17 +444,36 @@ mod tests {
     #[test]
     fn dropping_a_queue_drops_its_messages_and_no_others() {
         let mut mailbox = mailbox(40);
-        mailbox.hold_envelope(50, 9, true, DepositKey(1), b"other");
-        mailbox.hold_intro(50, b"intro"[..].into());
-        mailbox.drop_queue(SLOT);
+        mailbox.hold_envelope(50, 9, true, DepositKey(1), (Place::nowhere(50), 5));
+        mailbox.hold_intro(50, (Place::nowhere(51), 5));
+        assert_eq!(mailbox.drop_queue(SLOT).len(), 40);
         assert_eq!(ids(&mailbox), vec![41, 42]);
         assert_eq!(mailbox.held_bytes(), 2 * message_cost(5));
     }
 
     #[test]
     fn a_held_message_costs_little_more_than_its_bytes() {
-        assert!(size_of::<Held>() <= 40);
-        // Slot at worst-case fill (twice), index entry at worst-case fill, allocator.
-        assert!(2 * size_of::<Held>() as u64 + 32 + 16 <= MESSAGE_OVERHEAD);
+        assert_eq!(size_of::<Held>(), 32);
+        let grown = |n| (mailbox(n).footprint() - n * slot_cost(320)) / n;
+        let worst = (100..600).map(grown).max();
+        assert!(worst.is_some_and(|bytes| bytes <= MESSAGE_OVERHEAD), "{worst:?} beside the bytes");
+    }
+
+    #[test]
+    fn growth_is_known_before_it_happens_and_what_was_fetched_is_given_back() {
+        let mut mailbox = Mailbox::new(Incarnation([1; 8]));
+        assert_eq!(mailbox.footprint(), 0);
+        for i in 0..2_000u64 {
+            let before = mailbox.footprint();
+            let growth = mailbox.growth(320);
+            mailbox.hold_envelope(1, SLOT, false, DepositKey(i), (Place::nowhere(i as u32), 320));
+            assert!(mailbox.footprint() <= before + growth, "{i}");
+        }
+        mailbox.acknowledge(1, 1, 1_990, |_| {});
+        mailbox.forget_acked(100);
+        assert!(mailbox.footprint() <= 10 * slot_cost(320) + 2_000, "{}", mailbox.footprint());
+        mailbox.acknowledge(100, 0, 3_000, |_| {});
+        mailbox.forget_acked(200);
+        assert_eq!(mailbox.footprint(), 0);
     }
 }

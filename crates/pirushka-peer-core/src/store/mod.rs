@@ -7,6 +7,7 @@ mod bundle;
 mod deliver;
 mod deposit;
 mod expiry;
+mod heap;
 mod hourly;
 mod inbox;
 mod intro;
@@ -18,10 +19,13 @@ mod queue_list;
 mod queues;
 mod register;
 mod registry;
+mod shelf;
 mod sources;
 mod tokens;
 mod user;
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod figures;
 #[cfg(test)]
@@ -32,6 +36,7 @@ mod stories;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
+use pirushka_link::PeerLink;
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, QueueId};
 use rand_chacha::ChaCha20Rng;
@@ -49,12 +54,13 @@ pub(crate) use sources::Source;
 pub(crate) use user::UserId;
 
 use crate::config::PeerConfig;
-use crate::limits::ONE_TIME_EVERY_US;
+use crate::limits::{HOURLY_OVERHEAD, ONE_TIME_EVERY_US, SESSIONS_PERCENT, SESSIONS_SHARE};
 use crate::refusal::Refusal;
 use crate::stats::Stats;
 use crate::timers::Timers;
 use ledger::Ledger;
 use registry::Registry;
+use shelf::{Place, Shelf};
 use sources::IntroSources;
 use user::User;
 
@@ -70,14 +76,18 @@ pub(crate) struct Store {
     rng: ChaCha20Rng,
     registry: Registry,
     by_queue: HashMap<QueueId, (UserId, u16)>,
+    shelf: Shelf,
     ledger: Ledger,
+    /// What the ledger counts for tables of sources.
+    tables_charged: u64,
     timers: Timers<UserId>,
     intro_sources: IntroSources,
     /// Bundles by the moment of their publication.
     bundles: BTreeSet<(u64, UserId)>,
     new_users: Hourly,
     one_time_packages: Hourly,
-    draining: bool,
+    /// The peer ends at this moment at the latest.
+    draining_until_us: Option<u64>,
     totals: Stats,
 }
 
@@ -98,25 +108,32 @@ impl Store {
             rng,
             registry: Registry::default(),
             by_queue: HashMap::new(),
+            shelf: Shelf::new(config.ram_bytes),
             ledger: Ledger::new(config.ram_bytes),
+            tables_charged: 0,
             timers: Timers::default(),
             intro_sources: IntroSources::default(),
             bundles: BTreeSet::new(),
-            new_users: Hourly::new(pirushka_wire::time::HOUR, config.prefixes_max),
-            one_time_packages: Hourly::new(ONE_TIME_EVERY_US, config.prefixes_max),
-            draining: false,
+            new_users: Hourly::new(pirushka_wire::time::HOUR, prefixes_max(config)),
+            one_time_packages: Hourly::new(ONE_TIME_EVERY_US, prefixes_max(config)),
+            draining_until_us: None,
             totals: Stats::default(),
             config: config.clone(),
         }
     }
 
-    /// Stops taking deposits, tickets and new users.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
+    /// Stops taking deposits, tickets and new users, for it ends within so much time.
+    pub(crate) fn drain(&mut self, now: Now, within_us: u64) {
+        let until_us = now.after_us(within_us);
+        self.draining_until_us = Some(self.draining_until_us.map_or(until_us, |before| before.min(until_us)));
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining
+        self.draining_until_us.is_some()
+    }
+
+    fn refuse_when_draining(&self, now: Now) -> Result<(), Refusal> {
+        self.draining_until_us.map_or(Ok(()), |until| Err(Refusal::draining(until.saturating_sub(now.mono_us))))
     }
 
     /// The source prefix of an address, as this run names it.
@@ -142,14 +159,66 @@ impl Store {
             lookups: t.lookups,
             one_time_packages: t.one_time_packages,
             queues_restored: t.queues_restored,
-            draining: self.draining,
+            intros_waiting: self.intro_sources.len() as u64,
+            bundles: self.bundles.len() as u64,
+            prefixes: self.new_users.len() as u64,
+            prefixes_max: self.new_users.sources_max() as u64,
+            bytes_beside: self.ledger.beside(),
+            pressure_percent: self.ledger.percent(),
+            draining: self.is_draining(),
             ..stats
         }
     }
 
-    /// Takes over what a session counts.
+    /// Takes over what a session counts beyond the link.
     pub(crate) fn settle_session(&mut self, charged: &mut u64, takes: u64) {
         self.ledger.settle(charged, takes);
+    }
+
+    /// Takes over what the link takes for its sessions, and keeps their share free.
+    pub(crate) fn settle_link(&mut self, charged: &mut u64, takes: u64) {
+        self.ledger.settle_in_share(charged, takes, sessions_share(&self.config));
+    }
+
+    /// Whether sessions may take `more` bytes: within their share always, beyond it while there is plenty.
+    pub(crate) fn has_room_for_sessions(&self, more: u64) -> bool {
+        self.ledger.fits_in_share(more, SESSIONS_PERCENT)
+    }
+
+    /// The memory cap.
+    pub(crate) fn cap(&self) -> u64 {
+        self.ledger.cap()
+    }
+
+    /// Other limits from now on. What is held stays; messages are held for as long as their senders were told.
+    pub(crate) fn set_config(&mut self, config: &PeerConfig) {
+        let hold_s = config.hold_s.max(self.config.hold_s);
+        self.config = PeerConfig { hold_s, ..config.clone() };
+        self.ledger.set_cap(config.ram_bytes);
+        self.new_users.set_sources_max(prefixes_max(config));
+        self.one_time_packages.set_sources_max(prefixes_max(config));
+        self.registry.for_each(|user| user.queues.set_reserve(config.queue_reserve_bytes));
+    }
+
+    /// The process takes so much memory in all.
+    pub(crate) fn measured(&mut self, resident_bytes: u64) {
+        self.ledger.measured(resident_bytes);
+    }
+
+    /// Takes over what the tables of sources take.
+    fn settle_tables(&mut self) {
+        let takes = self.new_users.footprint() + self.one_time_packages.footprint();
+        self.ledger.settle(&mut self.tables_charged, takes);
+    }
+
+    /// Gives back what messages took that are no longer held.
+    fn release(&mut self, places: Vec<Place>) {
+        let Self { shelf, registry, .. } = self;
+        shelf.take_all(places, |moved| {
+            if let Some(user) = registry.get_mut(moved.user) {
+                user.mailbox.moved(moved.delivery, moved.to);
+            }
+        });
     }
 
     fn second(&self, now: Now) -> u32 {
@@ -176,6 +245,18 @@ impl Store {
             self.timers.arm(id, next);
         }
     }
+}
+
+/// The part of the cap that is kept free for sessions.
+fn sessions_share(config: &PeerConfig) -> u64 {
+    let all = config.link.sessions_max as u64 * PeerLink::SESSION_BYTES;
+    all.min(config.ram_bytes / SESSIONS_SHARE)
+}
+
+/// A small peer remembers fewer networks: the two tables take a tenth of the cap at most.
+fn prefixes_max(config: &PeerConfig) -> u32 {
+    let fitting = config.ram_bytes / (20 * HOURLY_OVERHEAD);
+    config.prefixes_max.min(u32::try_from(fitting).unwrap_or(u32::MAX)).max(16)
 }
 
 /// A key that is never printed, and overwritten in the end.

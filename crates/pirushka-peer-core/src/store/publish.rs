@@ -47,6 +47,7 @@ impl Store {
         let (body, one_time) = bundle.hand_out(one_time);
         if one_time {
             self.one_time_packages.count(now.mono_us, source);
+            self.settle_tables();
             self.totals.one_time_packages += 1;
         }
         self.totals.lookups += 1;

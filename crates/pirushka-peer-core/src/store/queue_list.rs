@@ -7,6 +7,8 @@ use pirushka_wire::{Fingerprint, Now, QueueId};
 
 use crate::limits::{QUEUE_OVERHEAD, USER_OVERHEAD};
 use crate::refusal::Refusal;
+use crate::store::heap::shrink_table;
+use crate::store::queues::Queues;
 use crate::store::{Store, UserId};
 
 /// A queue as its user wants it.
@@ -113,10 +115,8 @@ impl Store {
         if known.and_then(|id| self.registry.get(id)).is_some_and(|user| user.list_known) {
             return Err(Refusal::UNKNOWN_QUEUE);
         }
-        if self.draining {
-            return Err(Refusal::DRAINING);
-        }
-        if !self.make_room(USER_OVERHEAD + QUEUE_OVERHEAD) {
+        self.refuse_when_draining(now)?;
+        if !self.make_room(USER_OVERHEAD + self.queue_growth(known)) {
             return Err(Refusal::PEER_FULL);
         }
         let id = known.unwrap_or_else(|| self.enter(now, fingerprint));
@@ -131,7 +131,7 @@ impl Store {
         if self.user(id)?.queues.len() >= usize::from(self.config.queues_max) {
             return Err(Refusal::full(false));
         }
-        if !self.make_room(QUEUE_OVERHEAD) {
+        if !self.make_room(self.queue_growth(Some(id))) {
             return Err(Refusal::PEER_FULL);
         }
         let user = self.user_mut(id)?;
@@ -141,15 +141,22 @@ impl Store {
         Ok(())
     }
 
+    /// What one queue more takes at most.
+    fn queue_growth(&self, id: Option<UserId>) -> u64 {
+        let user = id.and_then(|id| self.registry.get(id));
+        QUEUE_OVERHEAD + user.map_or(Queues::GROWTH_FIRST, |user| user.queues.growth())
+    }
+
     /// Not settled yet.
     fn close_queue(&mut self, id: UserId, slot: u16) {
         let Some(user) = self.registry.get_mut(id) else { return };
-        let before = user.mailbox.messages();
-        user.mailbox.drop_queue(slot);
-        self.totals.messages_held -= (before - user.mailbox.messages()) as u64;
+        let places = user.mailbox.drop_queue(slot);
+        self.totals.messages_held -= places.len() as u64;
         if let Some(queue) = user.queues.close(slot) {
             self.by_queue.remove(&queue);
+            shrink_table(&mut self.by_queue);
         }
+        self.release(places);
     }
 
     fn granted_kib(&self, asked: u32) -> u32 {

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::config::PeerConfig;
 use crate::limits::QUEUE_OVERHEAD;
+use crate::store::heap::{vec_bytes, vec_growth};
 
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
@@ -58,8 +59,16 @@ impl Queues {
         self.live
     }
 
+    /// What the first queue brings beside [`QUEUE_OVERHEAD`].
+    pub(crate) const GROWTH_FIRST: u64 = 4 * 112;
+
     pub(crate) fn footprint(&self) -> u64 {
-        self.live as u64 * QUEUE_OVERHEAD
+        vec_bytes(&self.slots) + self.live as u64 * QUEUE_OVERHEAD
+    }
+
+    /// What [`Self::footprint`] grows by at most with one queue more, beside [`QUEUE_OVERHEAD`].
+    pub(crate) fn growth(&self) -> u64 {
+        vec_growth(&self.slots)
     }
 
     /// Bytes counted against the user's shared bytes.
@@ -100,6 +109,11 @@ impl Queues {
         while self.slots.last().is_some_and(Option::is_none) {
             self.slots.pop();
         }
+        if self.slots.is_empty() {
+            self.slots.shrink_to_fit();
+        } else if self.slots.capacity() > 4 && self.slots.capacity() > 3 * self.slots.len() {
+            self.slots.shrink_to(self.slots.len() * 3 / 2);
+        }
         Some(queue.id)
     }
 
@@ -127,6 +141,12 @@ impl Queues {
             && queue.plain.bytes + queue.bulk.bytes + cost <= queue.quota
             && queue.plain.messages + queue.bulk.messages < messages
             && (grows == 0 || self.shared + beside + grows <= user_bytes)
+    }
+
+    /// Another reserve for every queue from now on.
+    pub(crate) fn set_reserve(&mut self, reserve: u32) {
+        self.reserve = reserve.into();
+        self.shared = self.slots.iter().flatten().map(|queue| queue.shared(self.reserve)).sum();
     }
 
     pub(crate) fn add(&mut self, slot: u16, cost: u64, bulk: bool) {
@@ -235,5 +255,12 @@ mod tests {
         fill(&mut queues, slot, 1000, false, &config);
         assert_eq!(queues.close(slot), Some(QueueId([1; 16])));
         assert_eq!((queues.shared, queues.bulk, queues.len(), queues.footprint()), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_first_queue_brings_no_more_than_was_asked_for() {
+        let mut queues = Queues::new(&config());
+        queues.open(QueueId([1; 16]), [0; 32], 1 << 20, 1);
+        assert!(queues.footprint() <= QUEUE_OVERHEAD + Queues::GROWTH_FIRST);
     }
 }

@@ -79,9 +79,7 @@ impl Store {
         fingerprint: Fingerprint,
         certificate: u64,
     ) -> Result<UserId, Refusal> {
-        if self.draining {
-            return Err(Refusal::DRAINING);
-        }
+        self.refuse_when_draining(now)?;
         let cost = USER_OVERHEAD + certificate;
         if !self.ledger.fits(cost, NONE_PERCENT) {
             return Err(Refusal::PEER_FULL);
@@ -92,6 +90,7 @@ impl Store {
             return Err(Refusal::slow_down(60_000));
         }
         self.new_users.count(now.mono_us, source);
+        self.settle_tables();
         Ok(self.enter(now, fingerprint))
     }
 }

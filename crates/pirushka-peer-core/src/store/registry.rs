@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use pirushka_wire::Fingerprint;
 
+use crate::store::heap::shrink_table;
 use crate::store::user::{User, UserId};
 
 /// Users by fingerprint and by place; both O(1), whatever the fingerprints (the map's hash is keyed).
@@ -46,8 +47,19 @@ impl Registry {
     pub(crate) fn remove(&mut self, id: UserId) -> Option<Box<User>> {
         let user = self.places.get_mut(id.0 as usize)?.take()?;
         self.by_fingerprint.remove(&user.fingerprint);
+        shrink_table(&mut self.by_fingerprint);
         self.free.push(id);
         Some(user)
+    }
+
+    /// Changes every user; for changes of the configuration only.
+    pub(crate) fn for_each(&mut self, change: impl FnMut(&mut User)) {
+        self.places.iter_mut().flatten().map(|user| &mut **user).for_each(change);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hasher(&self) -> &std::collections::hash_map::RandomState {
+        self.by_fingerprint.hasher()
     }
 
     #[cfg(test)]

@@ -58,6 +58,16 @@ impl IntroSources {
         self.intros.range(first..).next().map(|&(_, user, intro)| (user, intro))
     }
 
+    /// Introductions that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.intros.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn by_source(&self) -> &BTreeMap<Source, u64> {
+        &self.bytes
+    }
+
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         assert_eq!(self.order.len(), self.bytes.len());

@@ -70,7 +70,14 @@ impl Desk {
         taken.len()
     }
 
-    fn intro(&mut self, person: &Identity, intro: u8, n: u8, i: u8, source: Source) -> Result<bool, Refusal> {
+    pub(super) fn intro(
+        &mut self,
+        person: &Identity,
+        intro: u8,
+        n: u8,
+        i: u8,
+        source: Source,
+    ) -> Result<bool, Refusal> {
         let part = Part { intro: IntroId([intro; 16]), parts: n, index: i, bytes: &[intro; 1000] };
         let deposit = IntroDeposit { fingerprint: person.fingerprint(), part, token: TOKEN };
         let done = self.store.deposit_intro(self.now, source, &deposit);
@@ -78,7 +85,7 @@ impl Desk {
         done.map(|user| user.is_some())
     }
 
-    fn token(&mut self, r: Registered, uses: u16) {
+    pub(super) fn token(&mut self, r: Registered, uses: u16) {
         let expiry = self.now.wall_s() + 7 * 86_400;
         self.store.token_set(self.now, r.user, r.round, proofs::token_hash(&TOKEN), uses, expiry).unwrap();
     }
@@ -87,7 +94,9 @@ impl Desk {
 impl Store {
     /// The ledger, the counts and the indices agree with what is there. `sessions` = what sessions were charged.
     pub(crate) fn check(&self, sessions: u64) {
-        let (mut bytes, mut queues, mut messages, mut bundles, mut intros) = (sessions, 0, 0, 0, 0);
+        let (mut queues, mut messages, mut bundles, mut intros) = (0, 0, 0, 0);
+        let mut bytes = sessions + self.tables_charged;
+        assert!(self.tables_charged >= self.new_users.footprint() + self.one_time_packages.footprint());
         for user in self.registry.iter() {
             bytes += user.footprint();
             queues += user.queues.len();
@@ -106,6 +115,7 @@ impl Store {
         assert_eq!(self.bundles.len(), bundles);
         assert_eq!(self.intro_sources.bytes(), intros);
         assert_eq!(self.totals.messages_held, messages as u64);
+        assert_eq!(self.shelf.len(), messages);
         assert!(self.ledger.fits(0, 100));
     }
 }
@@ -284,7 +294,7 @@ fn an_entry_with_an_empty_mailbox_lives_as_long_again_as_it_had_lived_at_most_14
         assert!(desk.store.registry.find(&bob.fingerprint()).is_some());
         desk.pass(SECOND);
         assert!(desk.store.registry.find(&bob.fingerprint()).is_none());
-        assert_eq!(desk.store.ledger.used(), 0);
+        assert_eq!(desk.store.ledger.used(), desk.store.tables_charged);
     }
 }
 
@@ -523,10 +533,11 @@ fn a_draining_peer_takes_nothing_new_and_gives_out_what_it_holds() {
     let registered = desk.register(&bob);
     desk.queue(registered, 1);
     desk.deposit(1, 1, false, 320).unwrap();
-    desk.store.drain();
+    desk.store.drain(desk.now, 20 * SECOND);
     assert_eq!(desk.deposit(1, 1, false, 320), Ok(false), "what is held is held");
-    assert_eq!(desk.deposit(1, 2, false, 320), Err(Refusal::DRAINING));
-    assert_eq!(desk.store.register(desk.now, Source(1), person(2).certificate()), Err(Refusal::DRAINING));
+    let refused = Refusal { code: error_code::DRAINING, retry_after_ms: 20_000 };
+    assert_eq!(desk.deposit(1, 2, false, 320), Err(refused));
+    assert_eq!(desk.store.register(desk.now, Source(1), person(2).certificate()), Err(refused));
     let again = desk.register(&bob);
     assert_eq!(desk.ack_all(again), 1);
 }

@@ -169,7 +169,7 @@ fn a_draining_peer_takes_no_deposits_and_is_drained_when_those_who_are_here_have
     let (mut world, bob, incarnation, sender) = scene();
     world.deposit(sender, 1, 42);
     let now = world.now;
-    world.peer.drain(now);
+    world.peer.drain(now, 10 * SECOND);
     assert_eq!(error(&world.deposit(sender, 1, 43)), error_code::DRAINING);
     assert!(!world.peer.is_drained());
     world.ack(bob, incarnation, [1]);

@@ -1,16 +1,24 @@
 //! One command, one file.
 
 mod address;
+mod block;
 mod config;
+mod drain;
+mod limits;
+mod reload;
 mod run;
 mod status;
 mod unit;
 mod watch;
 
 pub(crate) use address::address;
+pub(crate) use block::{block_add, block_list, block_remove};
 pub(crate) use config::{config_check, config_show};
+pub(crate) use drain::drain;
+pub(crate) use limits::limits;
+pub(crate) use reload::reload;
 pub(crate) use run::run;
-pub(crate) use status::{running, status};
+pub(crate) use status::{ask, running, status};
 pub(crate) use unit::{UnitArgs, unit};
 pub(crate) use watch::watch;
 

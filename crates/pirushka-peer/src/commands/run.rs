@@ -4,23 +4,26 @@ use std::sync::mpsc::channel;
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::running::RunningPeer;
-use crate::{hardening, notify, output, qr, signals, spawn};
+use crate::operator::{Operator, ReadAgain};
+use crate::running::{Process, RunningPeer, start};
+use crate::signals::Wish;
+use crate::{hardening, notify, output, qr, signals};
 
-/// Runs a peer until the first signal, then lets it drain.
-pub(crate) fn run(config: Config, json: bool) -> Result<(), Failure> {
+/// Runs a peer until it is asked to end, then lets it drain.
+pub(crate) fn run(config: Config, read_again: ReadAgain, json: bool) -> Result<(), Failure> {
     start_log(&config.log);
     // Before the key is read.
     let mut warnings = hardening::apply(config.lock_memory);
-    let mut peer = spawn(config)?;
+    let mut peer = start(config, Process::Own)?;
+    peer.operator().reads_again_with(read_again);
     warnings.extend_from_slice(peer.warnings());
-    let (sender, stop) = channel();
+    let (sender, wishes) = channel();
     signals::forward(sender.clone()).map_err(|error| Failure::unexpected("cannot take signals", error))?;
     if let Some(ended) = peer.take_shard_ended() {
         // A shard that ends by itself ends the process.
         let watch = move || {
             let _ = ended.recv();
-            let _ = sender.send(());
+            let _ = sender.send(Wish::Stop);
         };
         std::thread::Builder::new()
             .name("watch".into())
@@ -30,7 +33,9 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), Failure> {
     greet(&peer, &warnings, json);
     notify::ready();
     let _keep_alive = notify::keep_alive(peer.observer());
-    let _ = stop.recv();
+    while wishes.recv() == Ok(Wish::Reload) {
+        reload(&peer.operator());
+    }
     tracing::info!("stopping");
     notify::stopping(peer.drain());
     let result = peer.stop().map_err(|error| Failure::unexpected("the peer's socket failed", error));
@@ -38,6 +43,18 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), Failure> {
         output::data(serde_json::json!({"v": 1, "event": "stopped"}));
     }
     result
+}
+
+/// Whoever sent the signal reads the log.
+fn reload(operator: &Operator) {
+    match operator.reload() {
+        Ok(reload) if reload.changes.is_empty() => tracing::info!("configuration read again: nothing changed"),
+        Ok(_) => tracing::info!("configuration read again"),
+        Err(failure) => {
+            let Failure { what, cause, remedy, .. } = failure;
+            tracing::error!("configuration not read again, the old one stays: {what}: {cause}; {remedy}");
+        }
+    }
 }
 
 fn start_log(level: &str) {

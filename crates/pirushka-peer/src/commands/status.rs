@@ -24,12 +24,20 @@ pub(crate) fn status(config: &Config, json: bool) -> Result<(), Failure> {
 
 /// What the peer that runs with this data folder says.
 pub(crate) fn running(data_dir: &Path) -> Result<Status, Failure> {
-    let answer = control::ask(&control::socket_path(data_dir), "status").map_err(|error| nobody(data_dir, &error))?;
+    ask(data_dir, "status")
+}
+
+/// The answer of the peer that runs with this data folder; if it refuses, its own words why.
+pub(crate) fn ask<T: serde::de::DeserializeOwned>(data_dir: &Path, question: &str) -> Result<T, Failure> {
+    let answer = control::ask(&control::socket_path(data_dir), question).map_err(|error| nobody(data_dir, &error))?;
+    if let Some(failure) = serde_json::from_str(&answer).ok().as_ref().and_then(Failure::from_json) {
+        return Err(failure);
+    }
     serde_json::from_str(&answer).map_err(|error| Failure {
         code: "status.not_understood",
         exit: Exit::Network,
-        what: "the running peer did not tell its totals".into(),
-        cause: if answer.contains("control.busy") { "it is too busy".into() } else { error.to_string() },
+        what: "the running peer's answer is not understood".into(),
+        cause: error.to_string(),
         remedy: "ask again; if the program was updated meanwhile, restart the peer".into(),
     })
 }

@@ -258,7 +258,10 @@ fn written(value: &DeValue<'_>) -> Written {
         DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Float(_) => Written::Other("a number with a point"),
         DeValue::Datetime(_) => Written::Other("a date"),
-        DeValue::Array(_) => Written::Other("a list"),
+        DeValue::Array(items) => {
+            let texts: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+            texts.map_or(Written::Other("a list"), |texts| Written::Text(texts.join(", ")))
+        }
         DeValue::Table(_) => Written::Other("a section"),
     }
 }

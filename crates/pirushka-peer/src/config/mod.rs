@@ -2,18 +2,20 @@
 
 mod example;
 mod load;
+mod reload;
 mod settings;
 mod value;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use pirushka_peer_core::PeerConfig;
+use pirushka_peer_core::{Block, PeerConfig};
 use pirushka_wire::Host;
 use pirushka_wire::limits::DEFAULT_PORT;
 
 pub use example::example;
 pub use load::{Loaded, Origin, Sources, load};
+pub use reload::{Change, Effect, Reload};
 pub use settings::{SETTINGS, Setting};
 pub use value::{Kind, Value, Written};
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// Whether that may be an address that other machines reach. Default false.
     pub admin_allow_remote: bool,
+    /// Networks whose datagrams are dropped unread. Default: none.
+    pub blocks: Vec<Block>,
     /// The limits of the machine itself.
     pub peer: PeerConfig,
 }
@@ -66,6 +70,7 @@ impl Default for Config {
             drain_us: 5_000_000,
             admin_listen: None,
             admin_allow_remote: false,
+            blocks: Vec::new(),
             peer: PeerConfig::default(),
         }
     }

@@ -222,14 +222,30 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
             Ok(())
         },
     },
+    Setting {
+        key: "block.networks",
+        kind: Kind::Text,
+        meaning: "Networks whose datagrams are dropped unread, as a list, or separated by commas or spaces. `pirushkad \
+                  block add`\nblocks until the process ends; what stands here is blocked after a restart too.",
+        memory: "",
+        instead_of_nothing: "\"192.0.2.0/24, 2001:db8::/32\"",
+        get: |config| Value::Text(config.blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        set: |config, value| {
+            let networks = text(value).split([',', ' ']).filter(|network| !network.is_empty());
+            let read = networks.map(|network| network.parse().map_err(|error| format!("{network}: {error}")));
+            config.blocks = read.collect::<Result<_, String>>()?;
+            Ok(())
+        },
+    },
     number!(
         "memory.total",
         Kind::Bytes(MIB, 1 << 44),
         peer.ram_bytes,
-        "What this peer may hold for all users together, overhead counted. At 80 % introductions by strangers are \
-         refused,\nat 90 % those of the largest sources and the oldest bundles are dropped, at 100 % the answer is \
-         \"full\" and\nsenders keep their messages.",
-        "this, and about a fifth more for the allocator and the sessions"
+        "What the process may take, everything counted: program, sessions, users, messages, the allocator's losses. \
+         At 70 % new\nusers are taken slowly, at 80 % introductions by strangers are refused, at 90 % those of the \
+         largest sources and the\noldest key packages are dropped, at 100 % the answer is \"full\" and senders keep \
+         their messages. The program itself\nneeds about 10 MiB.",
+        "this"
     ),
     number!(
         "memory.user",
@@ -272,7 +288,7 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         Kind::Count(1, 65_535),
         peer.queues_max,
         "Contact queues per user: how many contacts can write.",
-        "192 bytes each when empty, within memory.total"
+        "about 250 bytes each when empty, within memory.total"
     ),
     number!(
         "users.new_per_prefix_and_hour",
@@ -286,8 +302,9 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         "users.prefixes",
         Kind::Count(16, 100_000_000),
         peer.prefixes_max,
-        "Source networks remembered for limits per hour; further ones share one account.",
-        "5 MiB"
+        "Source networks remembered for limits per hour, fewer where memory.total is small; further ones share one \
+         account.",
+        "12 MiB, within memory.total, and a tenth of it at most"
     ),
     number!(
         "users.life_min",
@@ -349,7 +366,7 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         Kind::Count(1, 65_535),
         peer.tokens_max,
         "Invites per user that are open at the same time.",
-        "96 bytes each, and again for each introduction that used one, within memory.total"
+        "160 bytes each, and again for each introduction that used one, within memory.total"
     ),
     number!(
         "introductions.difficulty",
@@ -364,14 +381,14 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         Kind::Count(1, 100_000_000),
         peer.link.sessions_max,
         "Sessions at the same time, registered and anonymous.",
-        "about 80 MiB when all are idle, beside memory.total"
+        "about 110 MiB when all are idle, within memory.total, an eighth of which is kept free for them"
     ),
     number!(
         "sessions.outbox",
         Kind::Bytes(4 * KIB, 16 * MIB),
         peer.link.outbox_max,
         "Answers and messages that may wait in one session for the network.",
-        "this for each session that reads slowly, beside memory.total"
+        "this for each session that reads slowly, within memory.total"
     ),
     number!(
         "sessions.per_prefix_and_second",
@@ -510,8 +527,8 @@ mod tests {
             ticket_life_s: _,
             intro_difficulty: _,
         } = PeerConfig::default();
-        // Eighteen of the peer's, twelve of its link's, ten of the process.
-        assert_eq!(SETTINGS.len(), 18 + 12 + 10);
+        // Eighteen of the peer's, twelve of its link's, eleven of the process.
+        assert_eq!(SETTINGS.len(), 18 + 12 + 11);
     }
 
     #[test]

@@ -76,6 +76,28 @@ impl Client {
         None
     }
 
+    /// Moves what there is to move, waits for a millisecond at most when there is nothing.
+    pub(crate) fn pump(&mut self, mut event: impl FnMut(ClientLinkEvent)) {
+        let mut buffer = [0; 2048];
+        self.flush();
+        self.socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let mut received = self.socket.recv_from(&mut buffer);
+        self.socket.set_nonblocking(true).unwrap();
+        while let Ok((n, from)) = received {
+            self.received += 1;
+            let _ = self.link.handle_datagram(self.now(), from, &mut buffer[..n]);
+            received = self.socket.recv_from(&mut buffer);
+        }
+        self.socket.set_nonblocking(false).unwrap();
+        if self.link.poll_timeout().is_some_and(|at| at <= self.now().mono_us) {
+            self.link.handle_timeout(self.now());
+        }
+        while let Some(one) = self.link.poll_event() {
+            event(one);
+        }
+        self.flush();
+    }
+
     pub(crate) fn flush(&mut self) {
         let mut out = Vec::new();
         loop {
