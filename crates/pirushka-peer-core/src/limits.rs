@@ -50,7 +50,7 @@ pub const BUNDLE_OVERHEAD: u64 = 192;
 /// entries in the tables of sources.
 pub const INTRO_OVERHEAD: u64 = 448;
 /// What the peer takes for a session beyond the link, once it is more than a sender's.
-pub const SESSION_OVERHEAD: u64 = 640;
+pub const SESSION_OVERHEAD: u64 = 896;
 /// What a push on its way takes.
 pub const FLIGHT_OVERHEAD: u64 = 128;
 /// What a source network takes in a table of limits per hour.

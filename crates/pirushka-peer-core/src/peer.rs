@@ -21,6 +21,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 pub use blocks::{Block, BlockList};
 
 use crate::config::PeerConfig;
+use crate::limits::SESSION_OVERHEAD;
 use crate::refusal::Refusal;
 use crate::session::{Left, Presence, Session};
 use crate::stats::Stats;
@@ -93,10 +94,11 @@ impl Peer {
     /// Other limits from now on. What is held already stays, also beyond a lower limit; the hold time that senders were
     /// told is never shortened. Node, shard, boot id, veil, trains and the filters of the link are the start's.
     pub fn set_config(&mut self, config: &PeerConfig) {
+        let config = PeerConfig { hold_s: config.hold_s.max(self.store.hold_s()), ..config.clone() };
         let mut link = config.link.clone();
         link.terms = config.terms();
         self.link.set_limits(&link);
-        self.store.set_config(config);
+        self.store.set_config(&config);
         self.settle_link();
     }
 
@@ -234,7 +236,7 @@ impl Peer {
     /// Checks what must hold after every input.
     #[cfg(test)]
     pub(crate) fn check(&self) {
-        let charged = self.sessions.values().map(|s| s.charged).sum::<u64>() + self.link_charged;
+        let charged = self.sessions.values().map(|s| s.charged + s.bodies_charged).sum::<u64>() + self.link_charged;
         self.store.check(charged);
     }
 
@@ -328,7 +330,8 @@ impl Peer {
 
     fn session_over(&mut self, now: Now, session: SessionHandle) {
         let Some(mut state) = self.sessions.remove(&session) else { return };
-        self.store.settle_session(&mut state.charged, 0);
+        self.store.settle_bodies(&mut state.bodies_charged, 0);
+        self.store.settle_sessions(&mut state.charged, 0);
         self.timers.disarm(Due::Session(session));
         let Some(registration) = state.registration else { return };
         match self.presence.leave(registration.user, session) {
@@ -344,8 +347,14 @@ impl Peer {
 
     /// Brings the ledger up to what the link takes, and the link to whether there is room for more.
     fn settle_link(&mut self) {
-        self.store.settle_link(&mut self.link_charged, self.link.memory_bytes());
+        self.store.settle_sessions(&mut self.link_charged, self.link.memory_bytes());
         self.link.set_frugal(!self.store.has_room_for_sessions(PeerLink::SESSION_BYTES));
+    }
+
+    /// Whether a session may become more than a sender's, if it is not.
+    fn may_keep_state(&self, session: SessionHandle) -> Result<(), Refusal> {
+        let may = self.sessions.contains_key(&session) || self.store.has_room_in_session(SESSION_OVERHEAD);
+        if may { Ok(()) } else { Err(Refusal::full(true)) }
     }
 
     fn registered(&self, session: SessionHandle) -> Result<Registered, Refusal> {

@@ -119,12 +119,18 @@ pub(super) struct Peer {
 impl Peer {
     /// Starts it, or starts it again with the same port and key.
     pub(super) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with more arguments.
+    pub(super) fn start_with(&mut self, arguments: &[&str]) {
         let listen = format!("{}:{}", self.place.ip, self.port);
         std::fs::create_dir_all(&self.data).unwrap();
-        let log = std::fs::File::create(self.data.with_extension("log")).unwrap();
+        let log = std::fs::File::create(self.log()).unwrap();
         let mut child = program(&self.home, self.place)
             .args(["__peer", "run", "--json", "--listen", &listen, "--data-dir"])
             .arg(&self.data)
+            .args(arguments)
             .stderr(log)
             .spawn()
             .unwrap();
@@ -132,6 +138,11 @@ impl Peer {
         self.child = Some(child);
         let said = lines.next("the peer's first word");
         self.address = said["address"].as_str().unwrap().to_owned();
+    }
+
+    /// What it writes to stderr.
+    pub(super) fn log(&self) -> PathBuf {
+        self.data.with_extension("log")
     }
 
     /// SIGKILL.

@@ -18,9 +18,10 @@ impl Town {
 
 #[test]
 fn the_whole_peer_is_full_while_contacts_write_and_nothing_is_lost() {
-    let mut town = Town::with(41, PeerConfig { ram_bytes: 30 << 10, ..PeerConfig::default() });
+    let mut town = Town::new(41);
     town.world.kill(town.bob);
-    let ids = town.alice_says(120);
+    town.world.reload_peer(PEER_2, PeerConfig { ram_bytes: 36 << 10, ..PeerConfig::default() });
+    let ids: Vec<_> = (0..60).map(|_| town.world.say(town.alice, town.bob, 900)).collect();
     town.world.run_for(2 * MINUTE);
     let (held, stats) = (town.held(&ids), town.stats());
     assert!((5..32).contains(&held), "{held} held, {stats:?}");

@@ -54,6 +54,7 @@ impl Peer {
         let state = self.sessions.get(&session);
         if !state.is_some_and(|s| s.downloads.has(object)) {
             let one_time = !state.is_some_and(|s| s.one_time_taken);
+            self.may_keep_state(session)?;
             if !self.store.make_room(BODY_MAX as u64) {
                 return Err(Refusal::PEER_FULL);
             }

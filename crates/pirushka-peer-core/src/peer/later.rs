@@ -21,6 +21,7 @@ impl Peer {
         if delay_s > LATER_MAX_S {
             return Err(Refusal::REFUSED);
         }
+        self.may_keep_state(session)?;
         let due_us = now.after_us(u64::from(delay_s) * SECOND);
         let state = self.sessions.entry(session).or_default();
         match state.later {
@@ -48,8 +49,9 @@ impl Peer {
     /// Brings the ledger and the timer up to what the session is now.
     pub(super) fn settle_session(&mut self, session: SessionHandle) {
         let Some(state) = self.sessions.get_mut(&session) else { return };
-        let takes = state.footprint();
-        self.store.settle_session(&mut state.charged, takes);
+        let (bodies, takes) = (state.bodies_footprint(), state.footprint());
+        self.store.settle_bodies(&mut state.bodies_charged, bodies);
+        self.store.settle_sessions(&mut state.charged, takes);
         let upload = state.upload.as_ref().map(|upload| upload.deadline_us);
         let next = [state.later.map(|l| l.due_us), upload, state.downloads.next_us()].into_iter().flatten().min();
         if let Some(next) = next {

@@ -4,6 +4,7 @@ use pirushka_link::SessionHandle;
 use pirushka_wire::{Frame, Incarnation, Now, Ranges, RequestId};
 
 use super::{Answer, Due, Peer};
+use crate::limits::FLIGHT_OVERHEAD;
 use crate::refusal::Refusal;
 use crate::store::UserId;
 
@@ -14,6 +15,8 @@ const QUEUED_MAX: usize = 32 * 1024;
 /// Bytes queued in all sessions together until the link has sent them; a part of the memory cap.
 const QUEUED_SHARE: u64 = 32;
 const QUEUED_ALL_MIN: u64 = 128 * 1024;
+/// Messages pushed at once; more follow when the link has sent these.
+const PUSHED_MAX: usize = 64;
 
 impl Peer {
     /// Pushes what may be pushed now: after a registration, a deposit, an acknowledgement, a loss, and whenever the
@@ -30,9 +33,13 @@ impl Peer {
         }
         let store = &self.store;
         let queued_all_max = (store.cap() / QUEUED_SHARE).max(QUEUED_ALL_MIN) as usize;
-        while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max {
+        let may_grow = store.has_room_for_sessions(PUSHED_MAX as u64 * FLIGHT_OVERHEAD);
+        let mut pushed = 0;
+        while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max && pushed < PUSHED_MAX
+        {
             let picked = delivery.pick(
                 now,
+                may_grow,
                 |from| store.first_from(user, from),
                 |delivery| store.message(user, delivery).map(|message| message.body.len() + PUSH_OVERHEAD),
             );
@@ -44,6 +51,7 @@ impl Peer {
                 }
                 return self.settle_flight(user);
             };
+            pushed += 1;
             self.stats.pushes += 1;
             self.stats.pushes_repeated += u64::from(picked.repeated);
             let (class, queue, body) = (message.class, message.queue, message.body);
@@ -54,7 +62,7 @@ impl Peer {
         self.settle_flight(user);
     }
 
-    /// Counts what is on its way to the user, when that has changed by much.
+    /// Counts what is on its way to the user.
     fn settle_flight(&mut self, user: UserId) {
         let Some((session, delivery)) = self.presence.delivery(user) else { return };
         let Some(flight) = delivery.take_changed_flight() else { return };

@@ -26,6 +26,7 @@ impl Peer {
             self.welcome(session, request, incarnation);
             return Ok(Answer::Given);
         }
+        self.may_keep_state(session)?;
         let registered = match self.try_register(now, session, before, root) {
             Ok(registered) => registered,
             Err(refusal) => {

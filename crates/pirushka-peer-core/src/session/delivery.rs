@@ -18,8 +18,8 @@ pub(crate) struct Delivery {
     flight_told: usize,
 }
 
-/// The flight's size is told in steps of this.
-const FLIGHT_STEP: usize = 32;
+/// So many pushes may be on their way however short memory is.
+const FLIGHT_MIN: usize = 2;
 
 /// A message that may be pushed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +41,9 @@ impl Delivery {
         self.suspended = false;
     }
 
-    /// How many pushes are on their way at most, if that has changed since the last call.
+    /// How many pushes are on their way, if that has changed since the last call.
     pub(crate) fn take_changed_flight(&mut self) -> Option<usize> {
-        let flight = (self.flight.len() + self.again.len()).next_multiple_of(FLIGHT_STEP);
+        let flight = self.flight.len() + self.again.len();
         (std::mem::replace(&mut self.flight_told, flight) != flight).then_some(flight)
     }
 
@@ -56,11 +56,12 @@ impl Delivery {
         self.suspended
     }
 
-    /// The next message to push. `first_from` finds the oldest held message from an id on; `bytes` tells the size of a
+    /// The next message to push; with `may_grow` more may be on their way than now. `first_from` finds the oldest held message from an id on; `bytes` tells the size of a
     /// push, or that the message is no longer held.
     pub(crate) fn pick(
         &mut self,
         now: Now,
+        may_grow: bool,
         first_from: impl Fn(DeliveryId) -> Option<DeliveryId>,
         bytes: impl Fn(DeliveryId) -> Option<usize>,
     ) -> Option<Pick> {
@@ -72,6 +73,9 @@ impl Delivery {
                 continue;
             };
             return self.may(now, delivery, bytes, true);
+        }
+        if !may_grow && self.flight.len() >= FLIGHT_MIN {
+            return None;
         }
         let delivery = first_from(self.next)?;
         let bytes = bytes(delivery)?;
@@ -117,6 +121,7 @@ mod tests {
         fn pick(&self, delivery: &mut Delivery, now: Now) -> Option<Pick> {
             delivery.pick(
                 now,
+                true,
                 |from| self.0.range(from.0..).next().map(|&d| DeliveryId(d)),
                 |d| self.0.contains(&d.0).then_some(1100),
             )
@@ -161,6 +166,19 @@ mod tests {
             delivery.acknowledged(at(SECOND / 10), DeliveryId(d));
         }
         assert!(held.pick_all(&mut delivery, at(SECOND / 10)).len() >= first.len());
+    }
+
+    #[test]
+    fn when_memory_is_short_two_are_on_their_way_and_the_next_goes_when_one_has_arrived() {
+        let held = Held((1..=10).collect());
+        let mut delivery = Delivery::new();
+        let pick = |delivery: &mut Delivery| {
+            let next = |from: DeliveryId| held.0.range(from.0..).next().map(|&d| DeliveryId(d));
+            delivery.pick(at(0), false, next, |_| Some(100)).map(|p| p.delivery.0)
+        };
+        assert_eq!([pick(&mut delivery), pick(&mut delivery), pick(&mut delivery)], [Some(1), Some(2), None]);
+        delivery.acknowledged(at(1), DeliveryId(1));
+        assert_eq!([pick(&mut delivery), pick(&mut delivery)], [Some(3), None]);
     }
 
     #[test]

@@ -28,7 +28,9 @@ pub(crate) struct Session {
     pub(crate) failures: u8,
     /// Pushes on their way in it.
     pub(crate) flight: usize,
-    /// What the ledger counts for this session.
+    /// What the ledger counts for this session's bodies.
+    pub(crate) bodies_charged: u64,
+    /// And for the rest.
     pub(crate) charged: u64,
     done: RangeSet,
 }
@@ -61,12 +63,13 @@ impl Session {
         self.done.keep_highest(DONE_RANGES);
     }
 
-    /// What this session takes beyond the link.
+    /// What its bodies take.
+    pub(crate) fn bodies_footprint(&self) -> u64 {
+        self.downloads.footprint() + self.upload.as_ref().map_or(0, Upload::footprint)
+    }
+
+    /// What it takes else, beyond the link.
     pub(crate) fn footprint(&self) -> u64 {
-        SESSION_OVERHEAD
-            + self.downloads.footprint()
-            + self.upload.as_ref().map_or(0, Upload::footprint)
-            + 32 * self.done.range_count() as u64
-            + FLIGHT_OVERHEAD * self.flight as u64
+        SESSION_OVERHEAD + 32 * self.done.range_count() as u64 + FLIGHT_OVERHEAD * self.flight as u64
     }
 }

@@ -14,13 +14,15 @@ pub(crate) struct Ledger {
     base: u64,
     /// What it takes beyond `base` and `used` while it is above the cap.
     beyond: u64,
+    /// Of `used`, what sessions take.
+    sessions: u64,
     /// Kept free for sessions, as far as sessions do not use it.
     share: u64,
 }
 
 impl Ledger {
     pub(crate) fn new(cap: u64) -> Self {
-        Self { cap, used: 0, base: 0, beyond: 0, share: 0 }
+        Self { cap, used: 0, base: 0, beyond: 0, sessions: 0, share: 0 }
     }
 
     pub(crate) fn used(&self) -> u64 {
@@ -69,8 +71,9 @@ impl Ledger {
 
     /// As [`Self::settle`], for sessions, which use their share first. `share` = all of it.
     pub(crate) fn settle_in_share(&mut self, charged: &mut u64, takes: u64, share: u64) {
+        self.sessions = self.sessions - *charged + takes;
         self.settle(charged, takes);
-        self.share = share.saturating_sub(takes);
+        self.share = share.saturating_sub(self.sessions);
     }
 
     /// Replaces what one holder was charged by what it takes now.

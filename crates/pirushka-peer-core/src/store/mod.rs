@@ -31,6 +31,8 @@ mod figures;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod stories;
 
 use std::collections::{BTreeSet, HashMap};
@@ -170,17 +172,22 @@ impl Store {
         }
     }
 
-    /// Takes over what a session counts beyond the link.
-    pub(crate) fn settle_session(&mut self, charged: &mut u64, takes: u64) {
+    /// Takes over what long bodies on their way take.
+    pub(crate) fn settle_bodies(&mut self, charged: &mut u64, takes: u64) {
         self.ledger.settle(charged, takes);
     }
 
-    /// Takes over what the link takes for its sessions, and keeps their share free.
-    pub(crate) fn settle_link(&mut self, charged: &mut u64, takes: u64) {
+    /// Takes over what sessions take, and keeps their share free.
+    pub(crate) fn settle_sessions(&mut self, charged: &mut u64, takes: u64) {
         self.ledger.settle_in_share(charged, takes, sessions_share(&self.config));
     }
 
-    /// Whether sessions may take `more` bytes: within their share always, beyond it while there is plenty.
+    /// Whether a session that is there may take `more` bytes.
+    pub(crate) fn has_room_in_session(&self, more: u64) -> bool {
+        self.ledger.fits_in_share(more, 100)
+    }
+
+    /// Whether there may be more sessions, or more on its way in them, of `more` bytes: within their share always, beyond it while there is plenty.
     pub(crate) fn has_room_for_sessions(&self, more: u64) -> bool {
         self.ledger.fits_in_share(more, SESSIONS_PERCENT)
     }
@@ -190,10 +197,14 @@ impl Store {
         self.ledger.cap()
     }
 
-    /// Other limits from now on. What is held stays; messages are held for as long as their senders were told.
+    /// How long messages are held, in seconds.
+    pub(crate) fn hold_s(&self) -> u32 {
+        self.config.hold_s
+    }
+
+    /// Other limits from now on. What is held stays.
     pub(crate) fn set_config(&mut self, config: &PeerConfig) {
-        let hold_s = config.hold_s.max(self.config.hold_s);
-        self.config = PeerConfig { hold_s, ..config.clone() };
+        self.config = config.clone();
         self.ledger.set_cap(config.ram_bytes);
         self.new_users.set_sources_max(prefixes_max(config));
         self.one_time_packages.set_sources_max(prefixes_max(config));

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod noise;
+mod pressure;
 mod registration;
 mod strangers;
 
@@ -57,15 +58,21 @@ impl World {
 
     /// A client with an established session.
     fn client(&mut self) -> usize {
+        assert!(self.may_connect());
+        let n = self.clients.len() - 1;
+        self.events(n);
+        n
+    }
+
+    /// A further client; whether it has a session after a second.
+    fn may_connect(&mut self) -> bool {
         let n = self.clients.len();
         let mut link = ClientLink::new(ClientLinkConfig::default(), self.key.peer_id(), [n as u8 + 50; 32]);
         link.connect(self.now, PEER_ADDRESS.parse().unwrap());
         let address = SocketAddr::from(([198, 51, 100 + n as u8, 7], 5000));
         self.clients.push(Client { link, address, is_connected: true, events: VecDeque::new() });
         self.run(SECOND);
-        assert!(self.clients[n].link.is_established());
-        self.events(n);
-        n
+        self.clients[n].link.is_established()
     }
 
     /// Lets time pass; everything that is due happens on the way.

@@ -369,7 +369,7 @@ mod tests {
         insta::assert_snapshot!(failure.cause, @r#"
         p.toml:1: log: expected text in quotes, got 5
                 p.toml:2: listen: expected an IP address, perhaps with a port, like 0.0.0.0:7117 or [::]:7117, got "here"
-                p.toml:4: memory.total: expected bytes from 1 MiB to 16384 GiB, got "lots"
+                p.toml:4: memory.total: expected bytes from 16 MiB to 16384 GiB, got "lots"
                 p.toml:6: users.queues: expected a number from 1 to 65535, got 0
         "#);
     }
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn values_that_contradict_each_other_are_refused() {
-        let failure = from_file("[memory]\ntotal = \"1 MiB\"\n").unwrap_err();
+        let failure = from_file("[memory]\ntotal = \"16 MiB\"\nuser = \"32 MiB\"\n").unwrap_err();
         assert_eq!(
             (failure.code, failure.cause.as_str()),
             ("config.contradiction", "memory.user is larger than memory.total")

@@ -239,7 +239,7 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
     },
     number!(
         "memory.total",
-        Kind::Bytes(MIB, 1 << 44),
+        Kind::Bytes(16 * MIB, 1 << 44),
         peer.ram_bytes,
         "What the process may take, everything counted: program, sessions, users, messages, the allocator's losses. \
          At 70 % new\nusers are taken slowly, at 80 % introductions by strangers are refused, at 90 % those of the \

@@ -41,7 +41,7 @@ fn a_bad_value_in_the_environment_names_the_variable() {
     let refused = answer(pirushkad(dir.path()).env("PIRUSHKAD_MEMORY_TOTAL", "12 apples"));
     assert_eq!(refused.code, Some(3));
     assert!(
-        refused.stderr.contains("$PIRUSHKAD_MEMORY_TOTAL: memory.total: expected bytes from 1 MiB"),
+        refused.stderr.contains("$PIRUSHKAD_MEMORY_TOTAL: memory.total: expected bytes from 16 MiB"),
         "{}",
         refused.stderr
     );

@@ -153,6 +153,44 @@ fn t14_under_a_mix_of_everything_resident_memory_stays_within_the_cap_and_contac
 
 #[cfg(target_os = "linux")]
 #[test]
+fn t11_hellos_from_thousands_of_sources_at_the_real_socket_leave_no_session_and_no_memory() {
+    const SOURCES: u32 = 2_000;
+    const REPEATS: usize = 10;
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(dir.path(), &[]);
+    let mut warm = connected(&daemon);
+    let peer_id = warm.peer_id;
+    assert!(matches!(
+        warm.ask(&pirushka_wire::Frame::Poll { request: pirushka_wire::RequestId(0) }),
+        pirushka_link::Answer::Error { .. }
+    ));
+    let remote = daemon.text("local").parse().unwrap();
+    let before = resident(&daemon);
+    for source in 0..SOURCES {
+        let mut seed = [7; 32];
+        seed[..4].copy_from_slice(&source.to_be_bytes());
+        let mut link = pirushka_link::ClientLink::new(Default::default(), peer_id, seed);
+        link.connect(warm.now(), remote);
+        let mut hello = Vec::new();
+        link.poll_transmit(warm.now(), &mut hello).unwrap();
+        // The whole of 127.0.0.0/8 is this computer.
+        let address = std::net::Ipv4Addr::from(0x7f01_0001 + source * 7);
+        let socket = std::net::UdpSocket::bind((address, 0)).unwrap();
+        for _ in 0..REPEATS {
+            socket.send_to(&hello, remote).unwrap();
+        }
+    }
+    assert!(Client::of(daemon.text("address")).connects(), "a real client gets in");
+    let told = status(dir.path());
+    assert_eq!(told["clients"]["sessions"], 2, "{told}");
+    assert!(told["network"]["packets_in"].as_u64().unwrap() > u64::from(SOURCES), "the flood arrived: {told}");
+    let after = resident(&daemon);
+    assert!(after <= before + (3 << 20), "{} -> {} KiB", before >> 10, after >> 10);
+    assert!(User::registers(&daemon, 1).is_some());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 #[ignore = "prints figures: cargo nextest run --release -p pirushka-peer memory::figures --run-ignored all --no-capture"]
 fn figures_accounted_and_resident_bytes_for_each_kind() {
     type Load = fn(&Daemon);

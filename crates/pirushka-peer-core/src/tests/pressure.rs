@@ -1,0 +1,116 @@
+//! The whole peer when memory is short, networks are blocked, and its operator changes its mind.
+
+use pirushka_link::{Drop, PeerLink};
+use pirushka_wire::frame::error_code;
+use pirushka_wire::time::SECOND;
+
+use super::{World, error, person};
+use crate::{BlockList, PeerConfig, Stats};
+
+const CAP: u64 = 128 << 10;
+
+/// Bob is away, and the peer is full of what was left for him.
+fn full_world() -> (World, usize, u16) {
+    let mut world = World::new(PeerConfig { ram_bytes: CAP, queue_messages: 2_000, ..PeerConfig::default() });
+    let (bob, sender) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    for queue in 0..3 {
+        world.queue_set(bob, queue);
+    }
+    let now = world.now;
+    world.clients[bob].link.close(now);
+    world.run(SECOND);
+    let mut held = 0;
+    for queue in 0..3 {
+        for deposit in 0..=255 {
+            match world.deposit(sender, queue, deposit) {
+                pirushka_link::Answer::Ok => held += 1,
+                refused => {
+                    assert_eq!(error(&refused), error_code::FULL);
+                    return (world, sender, held);
+                }
+            }
+        }
+    }
+    panic!("{CAP} bytes hold more than {held} messages");
+}
+
+fn stats(world: &World) -> Stats {
+    world.peer.check();
+    world.peer.stats()
+}
+
+#[test]
+fn a_full_peer_still_lets_its_user_in_to_fetch_and_takes_again_then() {
+    let (mut world, sender, held) = full_world();
+    assert!(stats(&world).pressure_percent >= 98, "{:?}", stats(&world));
+    let back = world.client();
+    let incarnation = world.register(back, &person(1));
+    let mut got = 0;
+    while got < usize::from(held) {
+        let pushed = world.pushed(back);
+        assert!(!pushed.is_empty(), "{got} of {held}");
+        got += pushed.len();
+        world.ack(back, incarnation, pushed.into_iter().map(|(delivery, _)| delivery));
+    }
+    assert_eq!(world.held(), 0);
+    assert_eq!(world.deposit(sender, 2, 250), pirushka_link::Answer::Ok);
+    assert!(stats(&world).bytes_held <= CAP);
+}
+
+#[test]
+fn a_full_peer_has_sessions_within_their_share_and_no_more() {
+    let (mut world, ..) = full_world();
+    let share = CAP / crate::limits::SESSIONS_SHARE;
+    let mut opened = 0;
+    // More than fit; those that do not are dropped like HELLOs that find no slot, and repeated by their clients.
+    for _ in 0..40 {
+        opened += u64::from(world.may_connect());
+    }
+    assert!((share / 1200..=share / PeerLink::SESSION_BYTES).contains(&opened), "{opened} sessions in {share} bytes");
+    assert!(world.peer.link_counters().dropped(Drop::SessionsFull) > 0);
+    assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
+}
+
+#[test]
+fn what_comes_from_a_blocked_network_is_not_looked_at_and_other_networks_are_served() {
+    let mut world = World::new(PeerConfig::default());
+    let (bob, carol) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    let before = stats(&world);
+    let network = format!("{}/32", world.clients[bob].address.ip());
+    world.peer.set_blocked(std::iter::once(network.parse().unwrap()).collect::<BlockList>());
+    let root = world.register_packet(bob, &person(1));
+    let now = world.now;
+    let frame = super::registration(pirushka_wire::InstanceId([1; 16]), &root);
+    world.clients[bob].link.request(now, &frame, pirushka_link::Class::Control);
+    world.run(5 * SECOND);
+    assert!(world.events(bob).is_empty());
+    let counted = world.peer.link_counters().dropped(Drop::Blocked);
+    assert!(counted > 0);
+    assert_eq!(stats(&world).registrations, before.registrations);
+    world.register(carol, &person(2));
+    world.peer.set_blocked(BlockList::default());
+    world.run(10 * SECOND);
+    assert!(!world.events(bob).is_empty(), "let in again, the repeated request is answered");
+}
+
+#[test]
+fn other_limits_hold_for_new_sessions_and_what_is_there_stays() {
+    let mut world = World::new(PeerConfig::default());
+    let (bob, sender) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    world.queue_set(bob, 1);
+    assert_eq!(world.deposit(sender, 1, 1), pirushka_link::Answer::Ok);
+    let told = |world: &World, n: usize| world.clients[n].link.welcome().map(|welcome| welcome.terms.hold_s);
+    assert_eq!(told(&world, sender), Some(14 * 86_400));
+    world.peer.set_config(&PeerConfig { hold_s: 20 * 86_400, queues_max: 1, ..PeerConfig::default() });
+    let later = world.client();
+    assert_eq!(told(&world, later), Some(20 * 86_400));
+    assert_eq!(world.deposit(sender, 1, 2), pirushka_link::Answer::Ok, "the old session and queue live on");
+    world.peer.set_config(&PeerConfig { hold_s: 60, ..PeerConfig::default() });
+    let last = world.client();
+    assert_eq!(told(&world, last), Some(20 * 86_400), "never less than was told");
+    world.run(1000 * SECOND);
+    assert_eq!(world.held(), 2);
+}
