@@ -16,7 +16,7 @@ const ROWS: [(&str, &[&str], &[&str]); 14] = [
     ("pirushka-client-core", &["link", "e2e", "identity", "wire"], &["netsim", "peer-core"]),
     // --- the IO line
     ("pirushka-udp", &[], &[]),
-    ("pirushka-peer", &["peer-core", "udp", "wire"], &["identity", "link"]),
+    ("pirushka-peer", &["peer-core", "link", "udp", "wire"], &["identity"]),
     ("pirushka-client", &["client-core", "identity", "udp", "wire"], &["peer"]),
     ("pirushka-cli", &["client", "peer", "wire"], &[]),
     // --- dev

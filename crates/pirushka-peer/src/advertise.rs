@@ -50,7 +50,8 @@ fn about(ip: IpAddr) -> Option<String> {
     ip.is_loopback().then(|| "it listens on loopback, so the address works on this machine only".into())
 }
 
-fn is_private(ip: IpAddr) -> bool {
+/// Whether only its own network reaches an address.
+pub(crate) fn is_private(ip: IpAddr) -> bool {
     match ip {
         // RFC 1918, link-local, and the carriers' own range (RFC 6598).
         IpAddr::V4(v4) => {

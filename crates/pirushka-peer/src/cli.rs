@@ -84,6 +84,8 @@ enum Command {
     /// Networks whose datagrams the running peer drops unread
     #[command(subcommand)]
     Block(BlockCommand),
+    /// Look for what keeps this peer from serving well, and say what to do about it
+    Doctor,
     /// Print a hardened systemd unit for this machine
     Unit(commands::UnitArgs),
     /// Look at the configuration without running
@@ -196,6 +198,7 @@ impl Cli {
                     BlockCommand::List => commands::block_list(&config, json),
                 }
             }
+            Some(Command::Doctor) => commands::doctor(self.load(), json),
             Some(Command::Unit(ref args)) => {
                 commands::unit(args.clone(), &self.load()?, paths::config_named(self.config.clone()), json)
             }

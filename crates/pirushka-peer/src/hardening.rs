@@ -20,6 +20,21 @@ pub(crate) fn apply(lock_memory: bool) -> Warnings {
     warnings
 }
 
+/// How many bytes a process may lock (`None`: all), and whether it may lock all in spite of that.
+#[cfg(target_os = "linux")]
+pub(crate) fn lock_rights() -> (Option<u64>, bool) {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Memlock);
+    // A peer raises the soft limit by itself.
+    (limit.maximum, linux::has_lock_capability())
+}
+
+/// Elsewhere memory is not locked.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn lock_rights() -> (Option<u64>, bool) {
+    (Some(0), false)
+}
+
 #[cfg(unix)]
 fn no_core_dumps(warnings: &mut Warnings) {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -56,8 +71,12 @@ mod linux {
         is_unlimited() && mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).is_ok()
     }
 
+    pub(super) fn has_lock_capability() -> bool {
+        capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
+    }
+
     fn is_unlimited() -> bool {
-        if capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK)) {
+        if has_lock_capability() {
             return true;
         }
         let limit = getrlimit(Resource::Memlock);

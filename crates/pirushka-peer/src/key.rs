@@ -139,7 +139,11 @@ fn publish(beside: &Path, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn read(path: &Path) -> Result<PeerKey, Failure> {
+/// Reads the key in `path`, which is there.
+///
+/// # Errors
+/// As [`read_or_create`].
+pub(crate) fn read(path: &Path) -> Result<PeerKey, Failure> {
     let unreadable = |error: io::Error| refused("key.unreadable", path, "read", &error);
     let file = File::open(path).map_err(unreadable)?;
     check_file(path, &file)?;

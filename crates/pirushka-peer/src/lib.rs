@@ -16,6 +16,7 @@
 //! | `meter.rs` | what the process takes of the machine's memory |
 //! | `admin/` | what monitoring may ask over HTTP |
 //! | `notify.rs`, `unit.rs` | the service manager: what it is told, what it is given |
+//! | `doctor/` | what keeps a peer from serving well, each cause with its remedy |
 //! | `hardening.rs`, `signals.rs` | what the process asks of the system |
 //! | `cli.rs`, `usage.rs`, `commands/` | the command line |
 //!
@@ -49,6 +50,7 @@ mod clock;
 mod commands;
 pub mod config;
 mod control;
+mod doctor;
 mod failure;
 mod hardening;
 mod key;

@@ -37,6 +37,23 @@ impl Meter {
     }
 }
 
+/// What of the process's memory is kept out of swap, and what is in it. `None` where the system does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Swapping {
+    pub(crate) locked_bytes: Option<u64>,
+    pub(crate) swapped_bytes: Option<u64>,
+}
+
+/// Asked now and then only: the system counts pages for it.
+pub(crate) fn swap() -> Swapping {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
+    };
+    Swapping { locked_bytes: bytes("VmLck"), swapped_bytes: bytes("VmSwap") }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;

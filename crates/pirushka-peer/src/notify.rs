@@ -4,7 +4,7 @@
 //! logged and nothing more.
 
 #[cfg(unix)]
-pub(crate) use unix::{keep_alive, ready, stopping};
+pub(crate) use unix::{keep_alive, ready, reloading, stopping};
 
 #[cfg(unix)]
 mod unix {
@@ -25,6 +25,14 @@ mod unix {
     /// Serving; whoever waits for us may go on.
     pub(crate) fn ready() {
         send(&[NotifyState::Ready, NotifyState::Status("Serving")]);
+    }
+
+    /// Reading the configuration again; [`ready`] says that it is done, whatever came of it.
+    pub(crate) fn reloading() {
+        let mut news = vec![NotifyState::Reloading];
+        // Newer managers ask for the moment.
+        news.extend(NotifyState::monotonic_usec_now());
+        send(&news);
     }
 
     /// Stopping, which may take `drain`, whatever the unit's time limit is.
@@ -90,7 +98,7 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{keep_alive, ready, stopping};
+pub(crate) use elsewhere::{keep_alive, ready, reloading, stopping};
 
 #[cfg(not(unix))]
 mod elsewhere {
@@ -99,6 +107,8 @@ mod elsewhere {
     use crate::observer::Observer;
 
     pub(crate) fn ready() {}
+
+    pub(crate) fn reloading() {}
 
     pub(crate) fn stopping(_: Duration) {}
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Reload};
 use crate::failure::{Exit, Failure};
+use crate::notify;
 use crate::observer::Observer;
 use crate::shard::{Line, Order};
 
@@ -91,7 +92,10 @@ impl Operator {
             let Some(read_again) = &state.read_again else {
                 return Err(Failure::unexpected("there is no configuration to read again", "this peer was given one"));
             };
-            let reload = Reload::of(&state.config, read_again()?);
+            notify::reloading();
+            let read = read_again();
+            notify::ready();
+            let reload = Reload::of(&state.config, read?);
             reload.changes.iter().for_each(|change| tracing::info!("{change}"));
             state.config = reload.config.clone();
             for line in self.lines.iter() {

@@ -13,6 +13,11 @@ pub(crate) fn data(line: impl std::fmt::Display) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// A line of data in colours, which are taken off where they would not be seen.
+pub(crate) fn styled(line: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stdout().lock(), "{line}");
+}
+
 /// A line of advice.
 pub(crate) fn advice(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");

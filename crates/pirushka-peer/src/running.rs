@@ -60,11 +60,11 @@ pub(crate) enum Process {
 /// # Errors
 /// A key that cannot be used, a data folder that another peer uses, an address that cannot be listened on.
 pub fn spawn(config: Config) -> Result<RunningPeer, Failure> {
-    start(config, Process::Shared)
+    start(config, Process::Shared, Vec::new())
 }
 
-/// As [`spawn`]. In a process of its own the memory cap is the process's.
-pub(crate) fn start(config: Config, process: Process) -> Result<RunningPeer, Failure> {
+/// As [`spawn`]. In a process of its own the memory cap is the process's. `warnings` is what is known already.
+pub(crate) fn start(config: Config, process: Process, mut warnings: Vec<String>) -> Result<RunningPeer, Failure> {
     let data_dir = paths::data_dir(config.data_dir.as_deref())?;
     let KeyFile { key, path, is_new } = key::read_or_create(&data_dir)?;
     let lock = lock(&path, &data_dir)?;
@@ -72,7 +72,7 @@ pub(crate) fn start(config: Config, process: Process) -> Result<RunningPeer, Fai
     let admin = admin::listen(&config)?;
     let local = socket.local_addr();
     let advertisement = advertise(&config, local, key.peer_id());
-    let mut warnings = buffer_warnings(&config, &socket);
+    warnings.extend(buffer_warnings(&config, &socket));
     let granted = socket.granted();
 
     let boot = BootId(random()?);
@@ -91,6 +91,8 @@ pub(crate) fn start(config: Config, process: Process) -> Result<RunningPeer, Fai
 
     let fixed = Fixed {
         address: advertisement.address.to_string(),
+        local: local.to_string(),
+        warnings: warnings.clone(),
         boot: HEXLOWER.encode(boot.as_bytes()),
         receive_buffer: granted.receive_buffer as u64,
         send_buffer: granted.send_buffer as u64,
@@ -226,7 +228,8 @@ impl Drop for RunningPeer {
     }
 }
 
-fn bind(config: &Config) -> Result<UdpSocket, Failure> {
+/// Listens where `config` says.
+pub(crate) fn bind(config: &Config) -> Result<UdpSocket, Failure> {
     let options = Options { receive_buffer: config.receive_buffer, send_buffer: config.send_buffer, share_port: false };
     let result = match UdpSocket::bind(config.listen, &options) {
         // "Every address" on a machine without IPv6 means every address of IPv4.

@@ -6,7 +6,7 @@ use std::fmt;
 use pirushka_peer_core::{Counters, Stats};
 use serde::{Deserialize, Serialize};
 
-use crate::meter::Meter;
+use crate::meter::{self, Meter};
 use crate::shard::Report;
 
 /// A snapshot of a running peer, summed over its shards. Fields are only ever added.
@@ -21,6 +21,15 @@ pub struct Status {
     pub version: String,
     /// The peer's own address.
     pub address: String,
+    /// Where it listens.
+    #[serde(default)]
+    pub local: String,
+    /// Its process.
+    #[serde(default)]
+    pub pid: u32,
+    /// What works less well than it could, as said at the start.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Names this run, hexadecimal.
     pub boot: String,
     /// Seconds since it started.
@@ -32,6 +41,12 @@ pub struct Status {
     pub ready: bool,
     /// Resident memory in bytes, where the system tells.
     pub rss_bytes: Option<u64>,
+    /// Memory that is kept out of swap, in bytes, where the system tells.
+    #[serde(default)]
+    pub locked_bytes: Option<u64>,
+    /// Memory that is in swap, in bytes, where the system tells.
+    #[serde(default)]
+    pub swapped_bytes: Option<u64>,
     /// Users and their queues.
     pub clients: Clients,
     /// What is held and what went through.
@@ -111,9 +126,6 @@ pub struct Network {
     pub bytes_in: u64,
     pub packets_out: u64,
     pub bytes_out: u64,
-    /// Sessions of users and of senders.
-    #[serde(default)]
-    pub sessions: u64,
     /// Sessions made.
     pub handshakes: u64,
     /// System calls that brought datagrams; fewer than `packets_in` under load.
@@ -132,6 +144,8 @@ pub struct Network {
 #[derive(Debug, Clone)]
 pub(crate) struct Fixed {
     pub(crate) address: String,
+    pub(crate) local: String,
+    pub(crate) warnings: Vec<String>,
     pub(crate) boot: String,
     pub(crate) receive_buffer: u64,
     pub(crate) send_buffer: u64,
@@ -140,16 +154,22 @@ pub(crate) struct Fixed {
 impl Status {
     pub(crate) fn of(fixed: &Fixed, uptime_s: u64, reports: &[Report]) -> Self {
         let sum = |field: fn(&Report) -> u64| reports.iter().map(field).sum::<u64>();
+        let memory = meter::swap();
         Self {
             v: 1,
             event: "status".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             address: fixed.address.clone(),
+            local: fixed.local.clone(),
+            pid: std::process::id(),
+            warnings: fixed.warnings.clone(),
             boot: fixed.boot.clone(),
             uptime_s,
             draining: reports.iter().any(|report| report.stats.draining),
             ready: !reports.iter().any(|report| report.stats.draining),
             rss_bytes: Meter::open().and_then(|meter| meter.resident_bytes()),
+            locked_bytes: memory.locked_bytes,
+            swapped_bytes: memory.swapped_bytes,
             clients: Clients {
                 users: sum(|r| r.stats.users),
                 online: sum(|r| r.stats.users_online),
@@ -180,7 +200,6 @@ impl Status {
                 bytes_in: sum(|r| r.counters.bytes_in),
                 packets_out: sum(|r| r.counters.packets_out),
                 bytes_out: sum(|r| r.counters.bytes_out),
-                sessions: sum(|r| r.stats.sessions),
                 handshakes: sum(|r| r.counters.handshakes),
                 receive_calls: sum(|r| r.calls.receives),
                 send_calls: sum(|r| r.calls.sends),
@@ -310,7 +329,14 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn fixed() -> Fixed {
-        Fixed { address: "h?k=x".into(), boot: "00".into(), receive_buffer: 1, send_buffer: 2 }
+        Fixed {
+            address: "h?k=x".into(),
+            local: "[::]:1".into(),
+            warnings: Vec::new(),
+            boot: "00".into(),
+            receive_buffer: 1,
+            send_buffer: 2,
+        }
     }
 
     /// A peer that is here only to be looked at.

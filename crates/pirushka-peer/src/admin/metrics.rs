@@ -49,6 +49,7 @@ fn clients(registry: &mut Registry, status: &Status) {
     gauge(registry, "users", "Users with an entry, here or away", clients.users);
     gauge(registry, "users_online", "Users who are here", clients.online);
     gauge(registry, "queues", "Contact queues", clients.queues);
+    gauge(registry, "bundles", "Users whose key packages strangers can fetch", clients.bundles);
     counter(registry, "registrations", "Registrations accepted", clients.registrations);
 }
 
@@ -56,7 +57,15 @@ fn messages(registry: &mut Registry, status: &Status) {
     let messages = &status.messages;
     gauge(registry, "messages_held", "Messages held now", messages.held);
     bytes(registry, "held", "What counts against memory.total, overhead included", messages.bytes_held);
-    bytes(registry, "held_limit", "memory.total, which pirushkad_held_bytes never exceeds", messages.bytes_max);
+    bytes(registry, "beside", "What the process takes beside pirushkad_held_bytes", messages.bytes_beside);
+    bytes(registry, "memory_limit", "memory.total, which the two together never exceed", messages.bytes_max);
+    gauge(
+        registry,
+        "memory_pressure_percent",
+        "How much of memory.total is taken, with what is kept free for sessions",
+        messages.pressure_percent,
+    );
+    gauge(registry, "introductions_waiting", "Introductions by strangers that wait", messages.introductions_waiting);
     counter(registry, "messages_taken", "Messages taken from senders, repeats not counted", messages.taken);
     counter(registry, "messages_delivered", "Messages that their recipients acknowledged", messages.delivered);
     counter(registry, "messages_expired", "Messages whose hold time ended", messages.expired);
@@ -70,7 +79,7 @@ fn messages(registry: &mut Registry, status: &Status) {
 
 fn network(registry: &mut Registry, status: &Status) {
     let network = &status.network;
-    gauge(registry, "sessions", "Sessions of users and of senders", network.sessions);
+    gauge(registry, "sessions", "Sessions of users and of senders", status.clients.sessions);
     counter(registry, "handshakes", "Sessions made", network.handshakes);
     counter(registry, "received_packets", "Datagrams received", network.packets_in);
     counter(registry, "sent_packets", "Datagrams sent", network.packets_out);

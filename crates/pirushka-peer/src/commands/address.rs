@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use pirushka_wire::PeerAddress;
+
 use crate::advertise::{Advertisement, advertise};
 use crate::cli::data_dir;
 use crate::config::Config;
@@ -31,17 +33,19 @@ pub(crate) fn address(config: &Config, qr: bool, json: bool) -> Result<(), Failu
 fn find(config: &Config) -> Result<Advertisement, Failure> {
     let dir = data_dir(config)?;
     let local = config.listen;
-    if config.host.is_none() || local.port() == 0 {
-        let told = commands::running(&dir).ok().and_then(|status| status.address.parse().ok());
-        if let Some(address) = told {
+    let told: Option<PeerAddress> = commands::running(&dir).ok().and_then(|status| status.address.parse().ok());
+    let peer_id = match told {
+        Some(address) if config.host.is_none() || local.port() == 0 => {
             return Ok(Advertisement { address, note: None });
         }
-    }
-    let key = key::read_or_create(&dir)?.key;
+        // Root, who may ask a service, should not read its key.
+        Some(address) => address.peer_id,
+        None => key::read_or_create(&dir)?.key.peer_id(),
+    };
     if local.port() == 0 {
         return Err(no_port_yet(local));
     }
-    Ok(advertise(config, local, key.peer_id()))
+    Ok(advertise(config, local, peer_id))
 }
 
 fn no_port_yet(local: SocketAddr) -> Failure {

@@ -3,6 +3,7 @@
 mod address;
 mod block;
 mod config;
+mod doctor;
 mod drain;
 mod limits;
 mod reload;
@@ -14,6 +15,7 @@ mod watch;
 pub(crate) use address::address;
 pub(crate) use block::{block_add, block_list, block_remove};
 pub(crate) use config::{config_check, config_show};
+pub(crate) use doctor::doctor;
 pub(crate) use drain::drain;
 pub(crate) use limits::limits;
 pub(crate) use reload::reload;

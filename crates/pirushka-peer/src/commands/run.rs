@@ -13,10 +13,9 @@ use crate::{hardening, notify, output, qr, signals};
 pub(crate) fn run(config: Config, read_again: ReadAgain, json: bool) -> Result<(), Failure> {
     start_log(&config.log);
     // Before the key is read.
-    let mut warnings = hardening::apply(config.lock_memory);
-    let mut peer = start(config, Process::Own)?;
+    let warnings = hardening::apply(config.lock_memory);
+    let mut peer = start(config, Process::Own, warnings)?;
     peer.operator().reads_again_with(read_again);
-    warnings.extend_from_slice(peer.warnings());
     let (sender, wishes) = channel();
     signals::forward(sender.clone()).map_err(|error| Failure::unexpected("cannot take signals", error))?;
     if let Some(ended) = peer.take_shard_ended() {
@@ -30,7 +29,7 @@ pub(crate) fn run(config: Config, read_again: ReadAgain, json: bool) -> Result<(
             .spawn(watch)
             .map_err(|error| Failure::unexpected("cannot start a thread", error))?;
     }
-    greet(&peer, &warnings, json);
+    greet(&peer, json);
     notify::ready();
     let _keep_alive = notify::keep_alive(peer.observer());
     while wishes.recv() == Ok(Wish::Reload) {
@@ -71,8 +70,8 @@ fn start_log(level: &str) {
         .try_init();
 }
 
-fn greet(peer: &RunningPeer, warnings: &[String], json: bool) {
-    let advertisement = peer.advertisement();
+fn greet(peer: &RunningPeer, json: bool) {
+    let (advertisement, warnings) = (peer.advertisement(), peer.warnings());
     if json {
         output::data(serde_json::json!({
             "v": 1,

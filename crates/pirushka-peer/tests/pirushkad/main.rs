@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod daemon;
+mod doctor;
 mod embedded;
 mod life;
 mod load;

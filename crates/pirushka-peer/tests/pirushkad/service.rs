@@ -139,3 +139,22 @@ fn the_watch_prints_a_row_each_time_and_ends_with_the_peer() {
     daemon.wait();
     assert_eq!(going_on.wait().unwrap().code(), Some(5));
 }
+
+#[test]
+fn the_service_manager_is_told_that_the_configuration_is_read_again_whatever_comes_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let manager = Manager::at(&place.path().join("notify"));
+    let mut command = pirushkad(dir.path());
+    command.args(["--listen", "127.0.0.1:0", "--json"]).stderr(Stdio::null());
+    command.env("NOTIFY_SOCKET", place.path().join("notify"));
+    let daemon = Daemon::of(&mut command);
+    manager.hears_of("READY=1");
+    for text in ["[users]\nqueues = 7\n", "queus = what\n"] {
+        std::fs::write(dir.path().join("pirushkad.toml"), text).unwrap();
+        daemon.signal(Signal::HUP);
+        let news = manager.hears_of("RELOADING=1");
+        assert!(news.contains("MONOTONIC_USEC="), "{news}");
+        manager.hears_of("READY=1");
+    }
+}

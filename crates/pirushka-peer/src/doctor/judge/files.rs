@@ -1,0 +1,176 @@
+//! The folder and the key in it: who can read them, who can replace them.
+
+use std::path::PathBuf;
+
+use crate::doctor::Finding;
+use crate::failure::Failure;
+
+/// Folder and key.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    pub(crate) dir: PathBuf,
+    /// `None`: there is none yet.
+    pub(crate) folder: Result<Option<Owned>, String>,
+    /// `None`: there is none yet.
+    pub(crate) key: Result<Option<Owned>, String>,
+    /// What reading the key says.
+    pub(crate) content: Result<(), Failure>,
+    /// Who asks.
+    pub(crate) me: u32,
+    /// Whom the running peer belongs to.
+    pub(crate) runs_as: Option<u32>,
+}
+
+/// Whose something is, and who else may do what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owned {
+    pub(crate) user: u32,
+    pub(crate) mode: u32,
+}
+
+impl Files {
+    /// Whom the files should belong to: the running peer's user; for root, who looks at a service, the folder's owner;
+    /// else whoever asks.
+    fn user(&self) -> u32 {
+        let of_folder = || self.folder.as_ref().ok().copied().flatten().map(|folder| folder.user);
+        self.runs_as.or_else(|| if self.me == 0 { of_folder() } else { None }).unwrap_or(self.me)
+    }
+
+    fn is_for_somebody_else(&self) -> bool {
+        self.me != 0 && self.user() != self.me
+    }
+}
+
+pub(super) fn folder(facts: &Files) -> Finding {
+    const CHECK: &str = "data folder";
+    let dir = facts.dir.display();
+    let folder = match &facts.folder {
+        Ok(Some(folder)) => folder,
+        Ok(None) => return Finding::fine(CHECK, format!("{dir} is not there yet; the first start makes it")),
+        Err(error) => {
+            let what = format!("cannot look at {dir}: {error}");
+            return Finding::problem(
+                CHECK,
+                what,
+                "without its key no peer starts",
+                "ask as the user who runs the peer, or as root",
+            );
+        }
+    };
+    let user = facts.user();
+    if folder.mode & 0o022 != 0 {
+        let why = "others may write to it, so they could replace the key; the peer refuses to start";
+        let what = format!("{dir} has mode {:04o}", folder.mode);
+        return Finding::problem(CHECK, what, why, format!("chmod go-w {dir}"));
+    }
+    if folder.user != 0 && folder.user != user {
+        let what = format!("{dir} belongs to user {}, the peer runs as user {user}", folder.user);
+        let why = "its owner could replace the key; the peer refuses to start";
+        return Finding::problem(CHECK, what, why, format!("chown {user} {dir}"));
+    }
+    Finding::fine(CHECK, format!("{dir} is for its owner only to write to"))
+}
+
+pub(super) fn key(facts: &Files) -> Finding {
+    const CHECK: &str = "key";
+    let path = facts.dir.join(crate::KEY_NAME).display().to_string();
+    let key = match &facts.key {
+        Ok(Some(key)) => key,
+        Ok(None) => return Finding::fine(CHECK, "there is none yet; the first start makes one"),
+        Err(_) if facts.is_for_somebody_else() => {
+            return Finding::not_applicable(CHECK, "only the peer's own user and root may look at it");
+        }
+        Err(error) => {
+            let what = format!("cannot look at {path}: {error}");
+            return Finding::problem(
+                CHECK,
+                what,
+                "without its key no peer starts",
+                "ask as the user who runs the peer, or as root",
+            );
+        }
+    };
+    let user = facts.user();
+    if key.mode & 0o077 != 0 {
+        let what = format!("{path} has mode {:04o}", key.mode);
+        let why = "others may read it, and whoever has the key can pretend to be this peer; the peer refuses to start";
+        return Finding::problem(CHECK, what, why, format!("chmod 600 {path}"));
+    }
+    if key.user != user && user != 0 {
+        let what = format!("{path} belongs to user {}, the peer runs as user {user}", key.user);
+        return Finding::problem(CHECK, what, "the peer cannot read it", format!("chown {user} {path}"));
+    }
+    match &facts.content {
+        Ok(()) => Finding::fine(CHECK, format!("{path} is whole and for its owner only; keep a copy elsewhere")),
+        Err(_) if facts.is_for_somebody_else() => {
+            Finding::not_applicable(CHECK, "only the peer's own user and root may read it")
+        }
+        Err(failure) => Finding::problem(CHECK, &failure.what, &failure.cause, &failure.remedy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict::{Fine, NotApplicable, Problem};
+
+    const ME: u32 = 1000;
+    const SERVICE: u32 = 990;
+
+    fn owned(user: u32, mode: u32) -> Result<Option<Owned>, String> {
+        Ok(Some(Owned { user, mode }))
+    }
+
+    fn good() -> Files {
+        Files {
+            dir: "/d".into(),
+            folder: owned(ME, 0o700),
+            key: owned(ME, 0o600),
+            content: Ok(()),
+            me: ME,
+            runs_as: None,
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_may_change_is_a_problem() {
+        assert_eq!(folder(&good()).verdict, Fine);
+        let wide = Files { folder: owned(ME, 0o770), ..good() };
+        assert_eq!((folder(&wide).verdict, folder(&wide).fix.as_str()), (Problem, "chmod go-w /d"));
+        let foreign = Files { folder: owned(4321, 0o700), ..good() };
+        assert_eq!((folder(&foreign).verdict, folder(&foreign).fix.as_str()), (Problem, "chown 1000 /d"));
+        let hidden = Files { folder: Err("Permission denied".into()), ..good() };
+        assert_eq!(folder(&hidden).verdict, Problem);
+        let none = Files { folder: Ok(None), key: Ok(None), ..good() };
+        assert_eq!((folder(&none).verdict, key(&none).verdict), (Fine, Fine));
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_or_its_peer_may_not_is_a_problem() {
+        assert_eq!(key(&good()).verdict, Fine);
+        let wide = Files { key: owned(ME, 0o644), ..good() };
+        assert_eq!((key(&wide).verdict, key(&wide).fix.as_str()), (Problem, "chmod 600 /d/key"));
+        // Made by root before the service first started.
+        let roots = Files { folder: owned(SERVICE, 0o700), key: owned(0, 0o600), me: 0, ..good() };
+        assert_eq!((key(&roots).verdict, key(&roots).fix.as_str()), (Problem, "chown 990 /d/key"));
+        let damaged = Failure::configuration("key.damaged", "the key file is damaged", "it is not text", "put it back");
+        let damaged = Files { content: Err(damaged), ..good() };
+        assert_eq!((key(&damaged).verdict, key(&damaged).fix.as_str()), (Problem, "put it back"));
+        let hidden = Files { key: Err("Permission denied".into()), ..good() };
+        assert_eq!(key(&hidden).verdict, Problem);
+    }
+
+    #[test]
+    fn root_looks_at_a_service_with_the_eyes_of_the_service() {
+        let service = Files { folder: owned(SERVICE, 0o700), key: owned(SERVICE, 0o600), me: 0, ..good() };
+        assert_eq!((folder(&service).verdict, key(&service).verdict), (Fine, Fine));
+        let running = Files { runs_as: Some(SERVICE), ..service };
+        assert_eq!((folder(&running).verdict, key(&running).verdict), (Fine, Fine));
+    }
+
+    #[test]
+    fn what_somebody_else_may_not_see_is_not_held_against_the_peer() {
+        let seen = Files { runs_as: Some(SERVICE), folder: owned(SERVICE, 0o700), key: Err("denied".into()), ..good() };
+        assert_eq!((folder(&seen).verdict, key(&seen).verdict), (Fine, NotApplicable));
+    }
+}
