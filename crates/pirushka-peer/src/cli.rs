@@ -126,7 +126,7 @@ enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
-    /// Print a configuration file that documents every setting
+    /// Print a configuration file that documents every setting; what flags and --set say stands in it
     Example,
 }
 
@@ -212,7 +212,9 @@ impl Cli {
                 Ok(())
             }
             Some(Command::Config(ConfigCommand::Example)) => {
-                output::data(crate::config::example().trim_end());
+                // A file with a fault is a reason to ask for this one.
+                let given = self.load_from(None, Vec::new())?;
+                output::data(crate::config::example(&given).trim_end());
                 Ok(())
             }
             Some(Command::Completions { shell }) => {
@@ -237,6 +239,10 @@ impl Cli {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| name.starts_with("PIRUSHKAD_"))
             .collect();
+        self.load_from(paths::config_file(self.config.clone()), environment)
+    }
+
+    fn load_from(&self, file: Option<PathBuf>, environment: Vec<(String, String)>) -> Result<Loaded, Failure> {
         let mut flags: Vec<_> =
             self.set.iter().map(|(key, value)| (key.clone(), value.clone(), format!("--set {key}"))).collect();
         let mut flag = |key: &str, value: Option<String>| {
@@ -244,7 +250,7 @@ impl Cli {
         };
         flag("host", self.host.as_ref().map(ToString::to_string));
         flag("listen", self.listen.map(|listen| listen.to_string()));
-        let mut loaded = load(&Sources { file: paths::config_file(self.config.clone()), environment, flags })?;
+        let mut loaded = load(&Sources { file, environment, flags })?;
         // Paths need not be text, so this one does not go through the table.
         if let Some(dir) = &self.data_dir {
             loaded.config.data_dir = Some(dir.clone());

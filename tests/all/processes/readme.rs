@@ -53,7 +53,7 @@ fn words(index: usize, part: &str) -> Vec<&str> {
 }
 
 /// `…` in the transcript stands for what differs each time.
-fn fits(got: &str, expected: &str) -> bool {
+pub(super) fn fits(got: &str, expected: &str) -> bool {
     let mut rest = got;
     let parts: Vec<&str> = expected.split('…').collect();
     for (index, part) in parts.iter().enumerate() {

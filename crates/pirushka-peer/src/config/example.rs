@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use super::Config;
 use super::settings::SETTINGS;
 use super::value::Kind;
+use super::{Config, Loaded};
 
-/// The documented configuration. Reading it changes nothing; each value in it is the default.
+/// The documented configuration. What is given in `loaded` stands in it; the rest is commented out, each with its
+/// default.
 #[must_use]
-pub fn example() -> String {
+pub fn example(loaded: &Loaded) -> String {
     let default = Config::default();
     let mut out = String::from(
         "# Configuration of pirushkad, the Pirushka peer. Everything has a default; a peer without this file is fine.\n\
@@ -38,8 +39,12 @@ pub fn example() -> String {
             true => writeln!(out, "# Default: none. ${}", setting.variable()),
             false => writeln!(out, "# ${}", setting.variable()),
         };
+        let given = loaded.origins.contains_key(setting.key).then(|| setting.shown(&loaded.config));
         let value = if shown.is_empty() { setting.instead_of_nothing } else { &shown };
-        let _ = writeln!(out, "#{} = {value}", setting.name());
+        let _ = match given.filter(|given| !given.is_empty()) {
+            Some(given) => writeln!(out, "{} = {given}", setting.name()),
+            None => writeln!(out, "#{} = {value}", setting.name()),
+        };
     }
     out
 }
@@ -48,6 +53,27 @@ pub fn example() -> String {
 mod tests {
     use super::super::{Sources, load};
     use super::*;
+
+    fn given(flags: &[(&str, &str)]) -> String {
+        let flags = flags.iter().map(|(key, value)| ((*key).into(), (*value).into(), "--set".into())).collect();
+        super::example(&load(&Sources { flags, ..Sources::default() }).unwrap())
+    }
+
+    fn example() -> String {
+        given(&[])
+    }
+
+    #[test]
+    fn what_is_given_stands_in_the_example_and_reads_back() {
+        let flags = [("data_dir", "/srv/a \"b\""), ("users.queues", "7"), ("messages.hold", "3 days")];
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("example.toml");
+        std::fs::write(&file, given(&flags)).unwrap();
+        let loaded = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
+        assert_eq!(loaded.origins.len(), flags.len());
+        assert_eq!(loaded.config.data_dir, Some("/srv/a \"b\"".into()));
+        assert_eq!((loaded.config.peer.queues_max, loaded.config.peer.hold_s), (7, 3 * 86_400));
+    }
 
     #[test]
     fn the_example_with_every_comment_taken_off_is_accepted_and_shows_the_defaults() {
