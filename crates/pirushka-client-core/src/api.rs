@@ -52,6 +52,8 @@ pub enum Table {
     /// How far a message has come: key = message id, value = [`MessageState::from_row`]. The shell updates the state of
     /// the message's row. Not needed to load a client.
     MessageState = 11,
+    /// Home peers, by number (u32 big-endian).
+    Home = 20,
     /// Key = contact id (u32 big-endian), value = message id (u64 big-endian): the person has seen the contact's
     /// messages up to that one. The shell updates their rows. Not needed to load a client.
     SeenUpTo = 12,
@@ -59,7 +61,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Profile,
         Self::Contact,
         Self::Session,
@@ -74,6 +76,7 @@ impl Table {
         Self::Intro,
         Self::MessageState,
         Self::SeenUpTo,
+        Self::Home,
     ];
 
     /// Whether [`crate::Client::load`] wants the rows of this table.
@@ -215,6 +218,10 @@ pub enum MessageState {
         /// Until then, Unix milliseconds.
         #[n(0)]
         until_ms: u64,
+        /// By which of its peers: the key.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        peer: Option<[u8; 32]>,
     },
     /// On the recipient's disk.
     #[n(2)]
@@ -382,6 +389,8 @@ pub struct ContactInfo {
     pub code: CodeState,
     /// Where it is served.
     pub homes: Vec<PeerAddress>,
+    /// It knows where I am served now, or is nobody whom I would tell.
+    pub knows_homes: bool,
     /// My messages to it that have no receipt.
     pub unreceipted: usize,
     /// Trouble while adding, if any.
@@ -405,19 +414,43 @@ pub struct InviteInfo {
     pub address: Option<String>,
 }
 
+/// Where a home peer stands on the way into my CARD and out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomeRole {
+    /// It has not served me yet: contacts do not know of it.
+    Joining,
+    /// It stands in my CARD.
+    Serving,
+    /// It stands in my CARD no longer, and serves me until everybody knows.
+    Leaving {
+        /// At most until then, Unix milliseconds.
+        until_ms: u64,
+    },
+}
+
 /// A home peer, as shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HomeInfo {
     #[allow(missing_docs)]
     pub peer: PeerAddress,
     #[allow(missing_docs)]
+    pub role: HomeRole,
+    #[allow(missing_docs)]
     pub state: HomeState,
+    /// Since when it is in that state, Unix milliseconds, if that began since the client was loaded.
+    pub since_ms: Option<u64>,
     /// Round-trip time.
     pub rtt_us: Option<u64>,
     /// My address as the peer sees it.
     pub observed: Option<std::net::SocketAddr>,
     /// The keepalive in force.
     pub keepalive_s: u64,
+    /// Messages that it holds for me, as it said last.
+    pub holds: Option<u32>,
+    /// How often it was found restarted.
+    pub restarts: u32,
+    /// When it was last found restarted, Unix milliseconds.
+    pub restarted_ms: Option<u64>,
 }
 
 /// Why a command was not carried out.
@@ -456,6 +489,18 @@ pub enum Misuse {
     /// No home peer is set.
     #[error("no home peer is set")]
     NoHome,
+    /// As many peers serve me as a CARD names.
+    #[error("{0} home peers serve you already; remove one first")]
+    TooManyHomes(usize),
+    /// It serves me already.
+    #[error("this peer serves you already")]
+    HomeAlready,
+    /// No home peer has this key.
+    #[error("this peer does not serve you")]
+    NoSuchHome,
+    /// Nobody could reach me any more.
+    #[error("this is your only home peer; add another one first, or move")]
+    LastHome,
     /// As many invites as a peer keeps are open.
     #[error("there are {0} open invites already; revoke one first")]
     TooManyInvites(usize),

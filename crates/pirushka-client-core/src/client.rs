@@ -23,9 +23,9 @@ use crate::config::ClientConfig;
 use crate::contact::Contact;
 use crate::dial::Asker;
 use crate::home::Home;
+use crate::home_row::HomeId;
 use crate::intro::Intros;
 use crate::invite::InviteRow;
-use crate::probe::KeepaliveProbe;
 use crate::profile::ProfileRow;
 use crate::queue::QueueRow;
 use crate::rows::WriteSet;
@@ -34,11 +34,12 @@ use crate::timers::{Timer, Timers};
 /// Whose a socket or a question is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
-    Home(usize),
-    Route(ContactId),
+    Home(HomeId),
+    /// The way to one of a contact's peers.
+    Route(ContactId, PeerId),
     /// The key of a contact's peer.
     Key(ContactId),
-    Probe,
+    Probe(HomeId),
 }
 
 /// A person's client. See the module's text for how to drive it.
@@ -52,13 +53,14 @@ pub struct Client {
     pub(crate) timers: Timers,
     pub(crate) contacts: BTreeMap<ContactId, Contact>,
     pub(crate) by_fingerprint: BTreeMap<Fingerprint, ContactId>,
-    pub(crate) homes: Vec<Home>,
+    pub(crate) homes: BTreeMap<HomeId, Home>,
+    /// A home that I leave may be left for good now.
+    pub(crate) settle_homes: bool,
     pub(crate) queues: BTreeMap<QueueId, QueueRow>,
     pub(crate) invites: BTreeMap<u32, InviteRow>,
     pub(crate) packages: KeyPackages,
     pub(crate) memory: BTreeMap<Fingerprint, crate::memory::MemoryRow>,
     pub(crate) intros: Intros,
-    pub(crate) probe: KeepaliveProbe,
     /// Contacts to look at before the next output.
     pub(crate) dirty: BTreeSet<ContactId>,
     /// Links that still have to say CLOSE.
@@ -73,12 +75,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// Begins to talk: registers at the home peer, and offers what waits in the outbox.
+    /// Begins to talk: registers at the home peers, and offers what waits in the outbox.
     pub fn start(&mut self, now: Now) {
         self.started = true;
-        for index in 0..self.homes.len() {
-            self.wake_home(now, index);
+        self.settle_homes = true;
+        for home in self.homes.keys().copied().collect::<Vec<_>>() {
+            self.wake_home(now, home);
         }
+        self.tell_contacts(now);
         for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
             self.ask_peer_key(contact);
             self.watch_gap(now, contact);
@@ -90,11 +94,12 @@ impl Client {
     /// Says goodbye to every peer, so that nobody takes me for reachable. Commit and drain the packets as after any
     /// input; then the client is silent until it is loaded again.
     pub fn stop(&mut self, now: Now) {
-        self.drop_homes(now);
-        for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
-            self.close_route(now, contact);
+        for home in self.homes.keys().copied().collect::<Vec<_>>() {
+            self.close_home(now, home);
         }
-        self.finish_probing(now);
+        for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
+            self.close_routes(now, contact);
+        }
         self.dirty.clear();
     }
 
@@ -124,8 +129,8 @@ impl Client {
                 Timer::Contact(contact) => drop(self.dirty.insert(contact)),
                 Timer::Gap(contact) => self.show_gap(now, contact),
                 Timer::Key(contact) => self.ask_peer_key(contact),
-                Timer::Home(index) => self.home_timer(now, index),
-                Timer::Probe => self.probe_timer(now),
+                Timer::Home(home) => self.home_timer(now, home),
+                Timer::Probe(home) => self.probe_timer(now, home),
             }
         }
         self.turn(now);
@@ -134,9 +139,9 @@ impl Client {
     /// The answer to [`Event::Resolve`]; empty when the name has no address.
     pub fn handle_resolved(&mut self, now: Now, query: QueryId, addresses: Vec<SocketAddr>) {
         match self.queries.remove(&query) {
-            Some(Owner::Home(index)) => self.home_resolved(now, index, addresses),
-            Some(Owner::Route(contact)) => self.route_resolved(now, contact, addresses),
-            Some(Owner::Key(_) | Owner::Probe) | None => {}
+            Some(Owner::Home(home)) => self.home_resolved(now, home, addresses),
+            Some(Owner::Route(contact, peer)) => self.route_resolved(now, contact, peer, addresses),
+            Some(Owner::Key(_) | Owner::Probe(_)) | None => {}
         }
         self.turn(now);
     }
@@ -151,13 +156,15 @@ impl Client {
 
     /// The machine's network has changed: say something at once, so that peers learn the new path.
     pub fn network_changed(&mut self, now: Now) {
-        for index in 0..self.homes.len() {
-            self.homes[index].dial.link.path_changed(now);
-            self.wake_home_now(now, index);
+        for id in self.homes.keys().copied().collect::<Vec<_>>() {
+            if let Some(home) = self.homes.get_mut(&id) {
+                home.dial.link.path_changed(now);
+            }
+            self.wake_home_now(now, id);
         }
         self.forget_keepalive(now);
         for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
-            self.wake_route_now(now, contact);
+            self.wake_routes_now(now, contact);
         }
         self.turn(now);
     }
@@ -186,10 +193,10 @@ impl Client {
         if let Some(farewell) = self.say_farewell(now, out) {
             return Some(farewell);
         }
-        let Self { sockets, homes, contacts, probe, .. } = self;
+        let Self { sockets, homes, contacts, .. } = self;
         sockets.iter().find_map(|(&socket, &owner)| {
             out.clear();
-            let to = link_of(owner, homes, contacts, probe)?.poll_transmit(now, out)?;
+            let to = link_of(owner, homes, contacts)?.poll_transmit(now, out)?;
             Some(Transmit { socket, to })
         })
     }
@@ -210,9 +217,10 @@ impl Client {
     /// When [`Client::handle_timeout`] should be called, in monotonic microseconds.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let homes = self.homes.iter().map(|home| &home.dial.link);
-        let routes = self.contacts.values().filter_map(|c| c.route.as_ref()).map(|route| &route.dial.link);
-        let links = homes.chain(routes).chain(self.probe.link()).filter_map(ClientLink::poll_timeout);
+        let homes = self.homes.values().map(|home| &home.dial.link);
+        let probes = self.homes.values().filter_map(|home| home.probe.link());
+        let routes = self.contacts.values().flat_map(|c| c.routes.values()).map(|route| &route.dial.link);
+        let links = homes.chain(routes).chain(probes).filter_map(ClientLink::poll_timeout);
         links.chain(self.timers.next()).min()
     }
 
@@ -230,6 +238,7 @@ impl Client {
     /// row of a conversation may reach the disk without the state of the contact that goes with it.
     pub(crate) fn turn(&mut self, now: Now) {
         if self.started {
+            self.settle_left_homes(now);
             while let Some(contact) = self.dirty.pop_first() {
                 self.drive_contact(now, contact);
             }
@@ -241,16 +250,16 @@ impl Client {
     }
 
     pub(crate) fn link(&mut self, owner: Owner) -> Option<&mut ClientLink> {
-        link_of(owner, &mut self.homes, &mut self.contacts, &mut self.probe)
+        link_of(owner, &mut self.homes, &mut self.contacts)
     }
 
     /// Hands every event of one link to its operation.
     pub(crate) fn drain_link(&mut self, now: Now, owner: Owner) {
         while let Some(event) = self.link(owner).and_then(ClientLink::poll_event) {
             match owner {
-                Owner::Home(index) => self.home_event(now, index, event),
-                Owner::Route(contact) => self.route_event(now, contact, event),
-                Owner::Probe => self.probe_event(now, event),
+                Owner::Home(home) => self.home_event(now, home, event),
+                Owner::Route(contact, peer) => self.route_event(now, contact, peer, event),
+                Owner::Probe(home) => self.probe_event(now, home, event),
                 Owner::Key(_) => {}
             }
         }
@@ -300,14 +309,15 @@ pub(crate) fn rng_from(seed: [u8; 32]) -> ChaCha20Rng {
 
 fn link_of<'a>(
     owner: Owner,
-    homes: &'a mut [Home],
+    homes: &'a mut BTreeMap<HomeId, Home>,
     contacts: &'a mut BTreeMap<ContactId, Contact>,
-    probe: &'a mut KeepaliveProbe,
 ) -> Option<&'a mut ClientLink> {
     match owner {
-        Owner::Home(index) => homes.get_mut(index).map(|home| &mut home.dial.link),
-        Owner::Route(contact) => contacts.get_mut(&contact)?.route.as_mut().map(|route| &mut route.dial.link),
-        Owner::Probe => probe.link_mut(),
+        Owner::Home(home) => homes.get_mut(&home).map(|home| &mut home.dial.link),
+        Owner::Route(contact, peer) => {
+            contacts.get_mut(&contact)?.routes.get_mut(&peer).map(|route| &mut route.dial.link)
+        }
+        Owner::Probe(home) => homes.get_mut(&home)?.probe.link_mut(),
         Owner::Key(_) => None,
     }
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use pirushka_e2e::content::{Body, Content, Profile, Text};
-use pirushka_wire::{Address, Fingerprint, HomeAddress, Now, PeerAddress};
+use pirushka_e2e::content::{Body, Profile, Text};
+use pirushka_wire::{Address, Fingerprint, Now, PeerAddress};
 
 use crate::api::{
     ContactId, ContactState, Event, Failure, Message, MessageBody, MessageId, MessageState, Misuse, Table,
@@ -18,43 +18,6 @@ use crate::rows::encode;
 use crate::timers::Timer;
 
 impl Client {
-    /// Chooses the peer that serves me. Contacts learn it from a new CARD and new grants.
-    ///
-    /// # Errors
-    /// None at present.
-    pub fn set_home(&mut self, now: Now, home: impl Into<HomeAddress>) -> Result<(), Misuse> {
-        let home = home.into();
-        let present = self.profile.own_homes().into_iter().next();
-        if present.as_ref() == Some(&home) {
-            return Ok(());
-        }
-        let same_peer = present.is_some_and(|present| present.peer == home.peer);
-        self.drop_homes(now);
-        self.profile.homes = vec![home.to_string()];
-        self.profile.last_boot = self.profile.last_boot.filter(|_| same_peer);
-        self.profile.save(&mut self.writes);
-        self.add_home(home);
-        if same_peer {
-            // Another invite secret is nobody else's affair.
-            if self.started {
-                self.wake_home(now, 0);
-            }
-            self.turn(now);
-            return Ok(());
-        }
-        for row in self.queues.values_mut() {
-            row.ticket = None;
-            row.ticket_given = 0;
-            row.save(&mut self.writes);
-        }
-        self.tell_new_home(now);
-        if self.started {
-            self.wake_home(now, 0);
-        }
-        self.turn(now);
-        Ok(())
-    }
-
     /// Changes how I call myself; contacts are told.
     ///
     /// # Errors
@@ -165,16 +128,10 @@ impl Client {
         contact.trouble = None;
         contact.changed = true;
         for item in contact.outbox.values_mut().filter(|item| item.row.kind == ItemKind::Intro) {
-            if let Ok(mut content) = Content::decode(&item.row.body)
-                && let Body::Hello(hello) = &mut content.body
-            {
-                hello.token = Some(token);
-                item.row.body = content.encode().unwrap_or_default();
-            }
-            item.unseal();
+            item.change_hello(|hello| hello.token = Some(token));
             item.save(&mut self.writes);
         }
-        self.close_route(now, id);
+        self.close_routes(now, id);
         self.dirty.insert(id);
         self.turn(now);
         Some(id)
@@ -229,7 +186,7 @@ impl Client {
         contact.changed = true;
         let fingerprint = contact.fingerprint();
         self.remember(fingerprint, |memory| memory.blocked = true);
-        self.close_queue(now, id);
+        self.close_queues(now, id);
         self.fail_outbox(id);
         self.events.push_back(Event::Contact(id));
         self.dirty.insert(id);
@@ -247,10 +204,10 @@ impl Client {
             return Ok(());
         }
         // Who was neither accepted nor added asks again; who has not answered yet is still to be reached.
-        let (state, kind) = match (contact.row.greeted, &contact.row.grant) {
+        let (state, kind) = match (contact.row.greeted, contact.row.grants.is_empty()) {
             (false, _) => (ContactState::Request, None),
-            (true, None) => (ContactState::Adding, Some(ItemKind::Intro)),
-            (true, Some(_)) => (ContactState::Active, Some(ItemKind::Content)),
+            (true, true) => (ContactState::Adding, Some(ItemKind::Intro)),
+            (true, false) => (ContactState::Active, Some(ItemKind::Content)),
         };
         contact.row.state = state;
         contact.changed = true;
@@ -270,8 +227,8 @@ impl Client {
         if !self.contacts.contains_key(&id) {
             return Err(Misuse::NoSuchContact);
         }
-        self.close_queue(now, id);
-        self.close_route(now, id);
+        self.close_queues(now, id);
+        self.close_routes(now, id);
         if let Some(mut contact) = self.contacts.remove(&id) {
             self.by_fingerprint.remove(&contact.fingerprint());
             contact.delete(&mut self.writes);
@@ -398,25 +355,13 @@ impl Client {
         self.contacts.values().filter(active).map(Contact::id).collect()
     }
 
-    fn tell_new_home(&mut self, now: Now) {
-        let contacts = self.active_contacts();
-        if contacts.is_empty() {
-            return;
-        }
-        let card = self.sign_card(now).encode();
-        for id in contacts {
-            self.enqueue(now, id, ItemKind::Content, Some(Body::Card(card.clone())), None);
-            let queue = self.contacts.get(&id).and_then(|c| c.row.queue).map(pirushka_wire::QueueId);
-            let Some(grant) = queue.and_then(|queue| self.grant_of(queue)) else { continue };
-            self.enqueue(now, id, ItemKind::Content, Some(Body::Grant(grant)), None);
-        }
-    }
-
-    fn close_queue(&mut self, now: Now, id: ContactId) {
-        let queue = self.contacts.get_mut(&id).and_then(|c| c.row.queue.take()).map(pirushka_wire::QueueId);
-        if let Some(row) = queue.and_then(|queue| self.queues.remove(&queue)) {
-            row.delete(&mut self.writes);
-            self.withdraw_queue(now, row.queue());
+    fn close_queues(&mut self, now: Now, id: ContactId) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        for (home, queue) in std::mem::take(&mut contact.queues) {
+            if let Some(row) = self.queues.remove(&queue) {
+                row.delete(&mut self.writes);
+                self.withdraw_queue(now, home, queue);
+            }
         }
     }
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pirushka_e2e::chunks::Reassembly;
+use pirushka_e2e::content::QueueGrant;
 use pirushka_e2e::session::Session;
 use pirushka_identity::Card;
-use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, QueueId, QueueSecret, RangeSet};
+use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, PeerId, QueueId, QueueSecret, RangeSet};
 
 use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
-use crate::limits::{GROUPS_MAX, SESSIONS_MAX};
+use crate::home_row::HomeId;
+use crate::limits::{GRANTS_MAX, GROUPS_MAX, SESSIONS_MAX};
 use crate::memory::MemoryRow;
 use crate::outbox::Item;
 use crate::queue::TicketRow;
@@ -33,9 +35,24 @@ pub(crate) struct GrantRow {
     pub(crate) seal_key: [u8; 32],
     #[n(4)]
     pub(crate) ticket: Option<TicketRow>,
+    /// Where in the contact's sequence it stood: an older one that comes late is void.
+    #[n(5)]
+    #[cbor(default)]
+    pub(crate) seq: u64,
 }
 
 impl GrantRow {
+    pub(crate) fn new(grant: &QueueGrant, seq: u64) -> Self {
+        Self {
+            peer: grant.peer.to_string(),
+            queue: grant.queue.0,
+            secret: grant.secret.0,
+            seal_key: grant.seal_key,
+            ticket: grant.ticket.as_ref().map(TicketRow::from),
+            seq,
+        }
+    }
+
     pub(crate) fn queue(&self) -> QueueId {
         QueueId(self.queue)
     }
@@ -112,12 +129,9 @@ pub(crate) struct ContactRow {
     #[n(9)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) token: Option<[u8; 16]>,
+    /// Of format 1: the one grant.
     #[n(10)]
-    pub(crate) grant: Option<GrantRow>,
-    /// My queue for this contact.
-    #[n(11)]
-    #[cbor(with = "minicbor::bytes")]
-    pub(crate) queue: Option<[u8; 16]>,
+    pub(crate) only_grant: Option<GrantRow>,
     /// The sequence number of my next content.
     #[n(12)]
     pub(crate) next_seq: u64,
@@ -170,9 +184,7 @@ pub(crate) struct ContactRow {
     /// The epoch in which I last asked for a commit.
     #[n(31)]
     pub(crate) commit_asked_in: Option<u64>,
-    /// Where in the contact's sequence the grant and the claimed name stood: an older one that comes late is void.
-    #[n(32)]
-    pub(crate) grant_seq: u64,
+    /// Where in the contact's sequence the claimed name stood: an older one that comes late is void.
     #[n(33)]
     pub(crate) name_seq: u64,
     /// The content id of the hello by which it introduced itself last.
@@ -191,6 +203,22 @@ pub(crate) struct ContactRow {
     /// Where my numbers jumped, until the contact has one behind the jump.
     #[n(38)]
     pub(crate) jump: Option<(u64, u64)>,
+    /// The contact's queues for my messages, at most one per peer.
+    #[n(50)]
+    #[cbor(default)]
+    pub(crate) grants: Vec<GrantRow>,
+    /// Where in the contact's sequence its newest CARD stood.
+    #[n(51)]
+    #[cbor(default)]
+    pub(crate) card_seq: u64,
+    /// The sequence number of the newest CARD of mine that was put in the outbox for this contact, and of the newest that
+    /// it has confirmed.
+    #[n(52)]
+    #[cbor(default)]
+    pub(crate) card_sent: u64,
+    #[n(53)]
+    #[cbor(default)]
+    pub(crate) card_known: u64,
 }
 
 /// A person, in memory.
@@ -201,7 +229,14 @@ pub(crate) struct Contact {
     pub(crate) sessions: BTreeMap<u64, Session>,
     pub(crate) received: RangeSet,
     pub(crate) seen: RangeSet,
-    pub(crate) route: Option<Route>,
+    /// The ways to its peers that are open or being tried, or that were tried in vain.
+    pub(crate) routes: BTreeMap<PeerId, Route>,
+    /// My queues for this contact.
+    pub(crate) queues: BTreeMap<HomeId, QueueId>,
+    /// The newest CARD, checked.
+    card: Option<Card>,
+    /// It learns of my new homes at this moment.
+    pub(crate) tell_due_us: Option<u64>,
     /// A receipt with nothing to ride on leaves at this moment.
     pub(crate) receipt_due_us: Option<u64>,
     /// Receipts sealed and on their way: not kept on disk, a duplicate calls for a fresh one.
@@ -228,15 +263,21 @@ pub(crate) struct Contact {
 }
 
 impl Contact {
-    pub(crate) fn from_row(row: ContactRow) -> Self {
+    pub(crate) fn from_row(mut row: ContactRow) -> Self {
         let (received, seen) = (range_set(&row.received), range_set(&row.seen));
+        row.grants.extend(row.only_grant.take());
+        let fingerprint = Fingerprint(row.fingerprint);
+        let card = row.card.as_ref().and_then(|card| Card::decode_verified(card, Some(&fingerprint)).ok());
         Self {
             row,
             outbox: BTreeMap::new(),
             sessions: BTreeMap::new(),
             received,
             seen,
-            route: None,
+            routes: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            card,
+            tell_due_us: None,
             receipt_due_us: None,
             heard_us: 0,
             resumed: false,
@@ -265,8 +306,7 @@ impl Contact {
             peer: None,
             keyless: None,
             token: None,
-            grant: None,
-            queue: None,
+            only_grant: None,
             next_seq: 1,
             received: vec![],
             seen: vec![],
@@ -285,13 +325,16 @@ impl Contact {
             unseen: vec![],
             active_ms: now_ms,
             commit_asked_in: None,
-            grant_seq: 0,
             name_seq: 0,
             hello: None,
             commit_wanted: false,
             unnamed: false,
             jumps: vec![],
             jump: None,
+            grants: vec![],
+            card_seq: 0,
+            card_sent: 0,
+            card_known: 0,
         })
     }
 
@@ -329,14 +372,71 @@ impl Contact {
     }
 
     /// The verified CARD, if there is one.
-    pub(crate) fn card(&self) -> Option<Card> {
-        Card::decode_verified(self.row.card.as_ref()?, Some(&self.fingerprint())).ok()
+    pub(crate) fn card(&self) -> Option<&Card> {
+        self.card.as_ref()
     }
 
-    /// The peer at which I reach this contact now.
-    pub(crate) fn peer(&self) -> Option<PeerAddress> {
-        let granted = self.row.grant.as_ref().and_then(GrantRow::peer);
-        granted.or_else(|| self.row.peer.as_ref()?.parse().ok())
+    /// Takes in a CARD that was checked, if it is newer; tells whether it was.
+    pub(crate) fn learn_card(&mut self, card: Card) -> bool {
+        if self.card().is_some_and(|old| old.seq() >= card.seq()) {
+            return false;
+        }
+        self.row.card = Some(card.encode());
+        self.card = Some(card);
+        self.changed = true;
+        true
+    }
+
+    /// Takes in queues that stood at this place of the contact's sequence. Of two for one peer the later one counts.
+    pub(crate) fn learn_grants<'a>(&mut self, seq: u64, grants: impl Iterator<Item = &'a QueueGrant>) {
+        for grant in grants {
+            let row = GrantRow::new(grant, seq);
+            let same = |old: &GrantRow| old.peer().is_some_and(|peer| peer.peer_id == grant.peer.peer_id);
+            match self.row.grants.iter_mut().find(|old| same(old)) {
+                Some(old) if old.seq >= seq => {}
+                Some(old) => *old = row,
+                None => self.row.grants.push(row),
+            }
+        }
+        self.drop_old_grants();
+        self.changed = true;
+    }
+
+    /// What the newest CARD does not name is void, unless it came later, or is all there is.
+    fn drop_old_grants(&mut self) {
+        let Some(card) = &self.card else { return };
+        let named = |grant: &GrantRow| {
+            grant.peer().is_some_and(|peer| card.homes().iter().any(|home| home.peer_id == peer.peer_id))
+        };
+        let card_seq = self.row.card_seq;
+        if self.row.grants.iter().any(named) {
+            self.row.grants.retain(|grant| named(grant) || grant.seq > card_seq);
+        }
+        self.row.grants.sort_by_key(|grant| (!named(grant), std::cmp::Reverse(grant.seq)));
+        self.row.grants.truncate(GRANTS_MAX);
+    }
+
+    /// The queue at a peer.
+    pub(crate) fn grant_at(&self, peer: PeerId) -> Option<&GrantRow> {
+        self.row.grants.iter().find(|grant| grant.peer().is_some_and(|address| address.peer_id == peer))
+    }
+
+    /// Where this contact is reached, in the order in which to try: with queues, their peers as the CARD orders them;
+    /// before there is any, the peer that the address named and then those of the CARD.
+    pub(crate) fn peers(&self) -> Vec<PeerAddress> {
+        let in_card = self.card().map_or(&[][..], Card::homes);
+        let mut peers: Vec<PeerAddress> = if self.row.grants.is_empty() {
+            let named = self.row.peer.as_ref().and_then(|text| text.parse().ok());
+            named.into_iter().chain(in_card.iter().cloned()).collect()
+        } else {
+            let place = |peer: &PeerAddress| in_card.iter().position(|home| home.peer_id == peer.peer_id);
+            let mut granted: Vec<_> = self.row.grants.iter().filter_map(GrantRow::peer).collect();
+            granted.sort_by_key(|peer| place(peer).unwrap_or(usize::MAX));
+            granted
+        };
+        let mut seen = BTreeSet::new();
+        peers.retain(|peer| seen.insert(peer.peer_id));
+        peers
     }
 
     /// The session to write in: the highest number that the other side is known to have.

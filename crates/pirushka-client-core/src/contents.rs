@@ -6,9 +6,8 @@ use pirushka_wire::Now;
 
 use crate::api::{ContactId, ContactState, Event, MessageBody};
 use crate::client::Client;
-use crate::contact::{GrantRow, WaitingRow};
+use crate::contact::WaitingRow;
 use crate::limits::NAME_MAX;
-use crate::queue::TicketRow;
 
 impl Client {
     /// A content with a place in the contact's sequence, seen for the first time.
@@ -22,14 +21,13 @@ impl Client {
             }
             Body::Hello(hello) => {
                 self.begin_display(id, seq);
-                self.learn_card(id, &hello.card);
+                self.learn_homes(id, seq, Some(&hello.card), hello.grants());
                 self.learn_name(id, seq, &hello.name);
-                hello.grant.iter().for_each(|grant| self.learn_grant(id, seq, grant));
                 hello.sas.iter().for_each(|step| self.take_code_step(now, id, step));
                 self.answer_hello(now, id);
             }
-            Body::Grant(grant) => self.learn_grant(id, seq, &grant),
-            Body::Card(card) => self.learn_card(id, &card),
+            Body::Grant(grant) => self.learn_homes(id, seq, None, std::iter::once(&grant)),
+            Body::Card(news) => self.learn_homes(id, seq, Some(&news.card), news.grants.iter()),
             Body::Sas(step) => self.take_code_step(now, id, &step),
             Body::Profile(profile) => self.learn_name(id, seq, &profile.name),
             Body::PleaseCommit => {
@@ -49,37 +47,36 @@ impl Client {
         }
     }
 
-    /// A newer CARD replaces an older one; it is signed under the fingerprint, so it vouches for the peers it names.
-    fn learn_card(&mut self, id: ContactId, bytes: &[u8]) {
+    /// Where the contact is reached now. A newer CARD replaces an older one, never the other way round; it is signed
+    /// under the fingerprint, so it vouches for the peers it names.
+    pub(crate) fn learn_homes<'a>(
+        &mut self,
+        id: ContactId,
+        seq: u64,
+        card: Option<&[u8]>,
+        grants: impl Iterator<Item = &'a QueueGrant>,
+    ) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Ok(card) = Card::decode_verified(bytes, Some(&contact.fingerprint())) else {
-            return self.count("CARD that is not the contact's");
-        };
-        if contact.card().is_none_or(|old| old.seq() < card.seq()) {
-            contact.row.card = Some(card.encode());
-            contact.changed = true;
+        let fingerprint = contact.fingerprint();
+        match card.map(|bytes| Card::decode_verified(bytes, Some(&fingerprint))) {
+            Some(Ok(card)) => {
+                let moved = contact.card().is_some_and(|old| old.homes() != card.homes());
+                if contact.learn_card(card) {
+                    contact.row.card_seq = contact.row.card_seq.max(seq);
+                    if moved {
+                        self.events.push_back(Event::Contact(id));
+                    }
+                }
+            }
+            Some(Err(_)) => return self.count("CARD that is not the contact's"),
+            None => {}
         }
-    }
-
-    fn learn_grant(&mut self, id: ContactId, seq: u64, grant: &QueueGrant) {
-        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.row.grant_seq < seq) else { return };
-        contact.row.grant_seq = seq;
-        contact.changed = true;
-        let row = GrantRow {
-            peer: grant.peer.to_string(),
-            queue: grant.queue.0,
-            secret: grant.secret.0,
-            seal_key: grant.seal_key,
-            ticket: grant.ticket.as_ref().map(TicketRow::from),
-        };
-        if contact.row.grant.as_ref() != Some(&row) {
-            contact.row.grant = Some(row);
-        }
-        if contact.row.state == ContactState::Adding {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.learn_grants(seq, grants);
+        if contact.row.state == ContactState::Adding && !contact.row.grants.is_empty() {
             contact.row.state = ContactState::Active;
             contact.row.token = None;
             contact.trouble = None;
-            contact.changed = true;
             self.events.push_back(Event::Contact(id));
         }
         self.dirty.insert(id);

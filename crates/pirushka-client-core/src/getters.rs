@@ -34,7 +34,7 @@ impl Client {
     /// My address without an invite, once a home peer is chosen.
     #[must_use]
     pub fn address(&self) -> Option<Address> {
-        let peer = &self.homes.first()?.dial.peer;
+        let peer = self.address_home()?;
         Some(Address {
             host: peer.host.clone(),
             port: peer.port,
@@ -92,16 +92,22 @@ impl Client {
         Some(Address { token: Some(token), ..self.address()? })
     }
 
-    /// My home peers.
+    /// My home peers: those of the CARD in its order, then those that join, then those that I leave.
     #[must_use]
     pub fn homes(&self) -> Vec<HomeInfo> {
-        (self.homes.iter())
+        let order = self.home_order();
+        (order.iter().filter_map(|id| self.homes.get(id)))
             .map(|home| HomeInfo {
                 peer: home.dial.peer.clone(),
+                role: home.row.role(),
                 state: home.state,
+                since_ms: (home.since_ms > 0).then_some(home.since_ms),
                 rtt_us: home.dial.link.rtt_us(),
                 observed: home.observed,
                 keepalive_s: home.keepalive_us / pirushka_wire::time::SECOND,
+                holds: home.holds.map(|(messages, _)| messages),
+                restarts: home.row.restarts,
+                restarted_ms: home.row.restarted_ms,
             })
             .collect()
     }
@@ -114,6 +120,7 @@ impl Client {
                 && other.row.name.eq_ignore_ascii_case(&row.claimed_name)
         };
         let homes = contact.card().map(|card| card.homes().to_vec());
+        let homes = homes.unwrap_or_else(|| contact.peers());
         ContactInfo {
             id: row.id,
             name: row.name.clone(),
@@ -123,7 +130,8 @@ impl Client {
             state: row.state,
             verified: row.verified,
             code: self.code_state(row.id),
-            homes: homes.or_else(|| contact.peer().map(|peer| vec![peer])).unwrap_or_default(),
+            homes,
+            knows_homes: self.knows_homes(contact),
             unreceipted: contact.outbox.values().filter(|item| item.row.message.is_some()).count(),
             trouble: contact.trouble,
         }

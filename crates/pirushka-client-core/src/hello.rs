@@ -1,4 +1,4 @@
-//! The first content to a contact: my CARD, my queue for its answers, the first step of the six digits.
+//! The first content to a contact: my CARD, my queues for its answers, the first step of the six digits.
 //!
 //! It goes out in one of three ways. To a stranger: with a Welcome through the intro inbox of its peer, after a look-up
 //! of its bundle. As an answer to such a hello: through the contact's queue, behind the commit that retires the prekey.
@@ -6,35 +6,38 @@
 
 use pirushka_e2e::Session;
 use pirushka_e2e::bundle::{Bundle, BundleError, LookedUp};
-use pirushka_e2e::content::{Body, Content, Hello, QueueGrant};
-use pirushka_e2e::envelope::kind;
+use pirushka_e2e::content::{Body, Content, Hello};
 use pirushka_e2e::intro::Intro;
 use pirushka_e2e::session::next_number;
 use pirushka_identity::Card;
 use pirushka_wire::time::SECOND;
-use pirushka_wire::{Now, QueueId};
+use pirushka_wire::{Now, PeerId, QueueId};
 use zeroize::Zeroizing;
 
 use crate::api::{AddingTrouble, ContactId, Event, Warning};
 use crate::client::Client;
 use crate::contact::Contact;
+use crate::home::Home;
+use crate::home_row::HomeId;
 use crate::limits::SESSIONS_MAX;
-use crate::outbox::{Item, ItemKind, PartRow, SealedRow};
+use crate::outbox::{CopyRow, Item, ItemKind, NO_QUEUE, PartRow, SealedRow};
 use crate::queue::QueueRow;
-use crate::send::envelopes;
 use crate::timers::Timer;
 
-/// One-time packages in a bundle: 2.7 KB of the peer's RAM each.
+/// One-time packages in a bundle: 2.7 KB of the peer's RAM each, and a private part kept here for a month.
 const ONE_TIME_PACKAGES: usize = 2;
+/// In the bundles at home peers behind the first, which few strangers come to.
+const ONE_TIME_PACKAGES_BEHIND: usize = 1;
 /// An introduction that nobody answered is made anew after a day, since the peer holds it no longer, and then after two
 /// days, four, eight: whichever of the sessions the person answers in must still be there.
 const INTRO_LIFE_MS: u64 = 24 * 3600 * 1000;
 
 impl Client {
-    /// What the home peer hands out to those who look me up.
-    pub(crate) fn publishable_bundle(&mut self, now: Now, card: &Card) -> Vec<u8> {
+    /// What a home peer hands out to those who look me up. No two get the same one-time packages.
+    pub(crate) fn publishable_bundle(&mut self, now: Now, card: &Card, first: bool) -> Vec<u8> {
         let Self { packages, identity, rng, .. } = self;
-        let published = packages.publish(identity, rng, now.wall_s(), ONE_TIME_PACKAGES);
+        let one_time = if first { ONE_TIME_PACKAGES } else { ONE_TIME_PACKAGES_BEHIND };
+        let published = packages.publish(identity, rng, now.wall_s(), one_time);
         self.save_packages();
         let Ok(published) = published else {
             self.count("key packages could not be made");
@@ -55,21 +58,28 @@ impl Client {
         }
     }
 
-    /// My queue for this contact, opened if there is none.
-    pub(crate) fn ensure_queue(&mut self, now: Now, id: ContactId) -> Option<QueueId> {
-        if let Some(queue) = self.contacts.get(&id)?.row.queue {
-            return Some(QueueId(queue));
+    /// My queue for this contact at a home peer, opened if there is none.
+    pub(crate) fn ensure_queue(&mut self, now: Now, id: ContactId, home: HomeId) -> Option<QueueId> {
+        let contact = self.contacts.get_mut(&id)?;
+        if let Some(&queue) = contact.queues.get(&home) {
+            return Some(queue);
         }
-        let row = QueueRow::new(id, &mut self.rng);
+        let row = QueueRow::new(id, home, &mut self.rng);
         let queue = row.queue();
         row.save(&mut self.writes);
         self.queues.insert(queue, row);
-        let contact = self.contacts.get_mut(&id)?;
-        contact.row.queue = Some(queue.0);
-        contact.changed = true;
+        contact.queues.insert(home, queue);
         contact.ticket_wait_us = Some(now.after_us(self.config.ticket_wait_us));
         self.announce_queue(now, queue);
         Some(queue)
+    }
+
+    /// A queue for this contact at each of my homes that I do not leave.
+    pub(crate) fn ensure_queues(&mut self, now: Now, id: ContactId) {
+        let staying = |home: &&Home| home.row.leaving_ms.is_none();
+        for home in self.homes.values().filter(staying).map(|home| home.row.id).collect::<Vec<_>>() {
+            self.ensure_queue(now, id, home);
+        }
     }
 
     /// A contact that has had my hello introduces itself anew: it has removed me, and knows neither me nor my queue.
@@ -105,7 +115,7 @@ impl Client {
 
     /// Puts my hello in the outbox, to be composed when the queue's ticket is there.
     pub(crate) fn greet(&mut self, now: Now, id: ContactId, kind: ItemKind) {
-        self.ensure_queue(now, id);
+        self.ensure_queues(now, id);
         if let Some(contact) = self.contacts.get_mut(&id) {
             contact.row.greeted = true;
             contact.changed = true;
@@ -116,14 +126,16 @@ impl Client {
     /// Moves the hello on: wait for the ticket, compose, look up, seal. Also tells the contact of a newer ticket or CARD.
     pub(crate) fn progress_hello(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get(&id) else { return };
-        let Some(queue) = contact.row.queue.map(QueueId) else { return };
+        if contact.queues.is_empty() {
+            return;
+        }
         let hello = contact.outbox.values().find(|item| item.row.kind != ItemKind::Commit && item.row.body.is_empty());
         let uncomposed = hello.map(|item| item.row.id);
         if let Some(item) = uncomposed {
-            if self.must_wait_for_ticket(now, id, queue) {
+            if self.must_wait_for_ticket(now, id) {
                 return;
             }
-            self.compose_hello(now, id, item, queue);
+            self.compose_hello(now, id, item);
         }
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let life_ms = INTRO_LIFE_MS << contact.sessions.len().saturating_sub(1).min(SESSIONS_MAX);
@@ -137,15 +149,19 @@ impl Client {
             .outbox
             .values()
             .any(|item| matches!(item.row.kind, ItemKind::Intro | ItemKind::Welcome) && item.row.sealed.is_none());
-        if wants_bundle && self.open_route(now, id) {
-            self.look_up(now, id);
+        if wants_bundle && let Some(peer) = self.reach(now, id) {
+            self.look_up(now, id, peer);
         }
-        self.refresh_grant(now, id, queue);
+        self.refresh_grants(now, id);
     }
 
-    fn must_wait_for_ticket(&mut self, now: Now, id: ContactId, queue: QueueId) -> bool {
-        let has_ticket = self.queues.get(&queue).is_some_and(|row| row.ticket.is_some());
+    /// Whether one of my homes that answer may give a ticket in a moment.
+    fn must_wait_for_ticket(&mut self, now: Now, id: ContactId) -> bool {
         let Some(contact) = self.contacts.get_mut(&id) else { return true };
+        let ticket = |queue: &QueueId| self.queues.get(queue).is_some_and(|row| row.ticket.is_some());
+        let answers = |home: &HomeId| self.homes.get(home).is_some_and(|home| home.is_registered());
+        let has_ticket = contact.queues.values().any(ticket)
+            && contact.queues.iter().all(|(home, queue)| ticket(queue) || !answers(home));
         let wait = *contact.ticket_wait_us.get_or_insert_with(|| now.after_us(self.config.ticket_wait_us));
         if has_ticket || now.mono_us >= wait {
             return false;
@@ -154,15 +170,19 @@ impl Client {
         true
     }
 
-    fn compose_hello(&mut self, now: Now, id: ContactId, item: u64, queue: QueueId) {
+    fn compose_hello(&mut self, now: Now, id: ContactId, item: u64) {
         let card = self.sign_card(now);
-        let grant = self.grant_of(queue);
+        let grants = self.grants_for(now, id);
         let step = self.first_code_step(id);
         let name = self.profile.name.clone();
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let (token, jump) = (contact.token(), contact.row.jump);
         let Some(item) = contact.outbox.get_mut(&item) else { return };
-        let hello = Hello { card: card.encode(), grant, name, sas: step, token, text: None };
+        let mut hello = Hello { card: card.encode(), name, sas: step, token, ..Hello::default() };
+        // What an introduction has no room for follows when the contact has answered.
+        let sent = if hello.set_grants(grants) { Some(card.seq()) } else { None };
+        contact.row.card_sent = contact.row.card_sent.max(sent.unwrap_or(0));
+        contact.changed = true;
         let content = Content {
             id: item.row.content,
             seq: item.row.seq,
@@ -173,36 +193,39 @@ impl Client {
         };
         // A hello of ours is within every limit.
         item.row.body = content.encode().unwrap_or_default();
+        item.row.card = sent;
         item.save(&mut self.writes);
     }
 
-    /// What I give a contact of my queue; remembers which ticket it has.
-    pub(crate) fn grant_of(&mut self, queue: QueueId) -> Option<QueueGrant> {
-        let peer = self.homes.first().map(|home| home.dial.peer.clone())?;
-        let row = self.queues.get_mut(&queue)?;
-        row.ticket_given = row.ticket.as_ref().map_or(0, |t| t.expiry);
-        row.save(&mut self.writes);
-        Some(row.grant(peer))
-    }
-
     /// A ticket that came after the hello, or that outlives the one given by a good while, follows in a content.
-    fn refresh_grant(&mut self, now: Now, id: ContactId, queue: QueueId) {
+    fn refresh_grants(&mut self, now: Now, id: ContactId) {
         const WORTHWHILE_S: u64 = 3 * 24 * 3600;
         let Some(contact) = self.contacts.get(&id) else { return };
         let composed = contact.row.greeted && contact.outbox.values().all(|item| !item.row.body.is_empty());
-        let Some(row) = self.queues.get(&queue) else { return };
-        let newer = row.ticket.as_ref().is_some_and(|t| t.expiry > row.ticket_given.saturating_add(WORTHWHILE_S));
-        if !composed || !newer || contact.row.grant.is_none() {
+        // Whoever is to get a newer CARD gets the tickets with it.
+        let told = contact.row.card_sent >= self.profile.homes_seq;
+        if !composed || !told || contact.row.grants.is_empty() {
             return;
         }
-        if let Some(grant) = self.grant_of(queue) {
+        let named = |row: &&QueueRow| self.homes.get(&row.home).is_some_and(|home| home.row.is_in_card());
+        let newer = |row: &&QueueRow| {
+            row.ticket.as_ref().is_some_and(|t| t.expiry > row.ticket_given.saturating_add(WORTHWHILE_S))
+        };
+        let rows = contact.queues.values().filter_map(|queue| self.queues.get(queue));
+        let due: Vec<QueueId> = rows.filter(named).filter(newer).map(QueueRow::queue).collect();
+        for queue in due {
+            let Some(row) = self.queues.get_mut(&queue) else { continue };
+            let Some(peer) = self.homes.get(&row.home).map(|home| home.dial.peer.clone()) else { continue };
+            row.given();
+            row.save(&mut self.writes);
+            let grant = row.grant(peer);
             self.enqueue(now, id, ItemKind::Content, Some(Body::Grant(grant)), None);
         }
     }
 
     /// The contact's bundle came: believe it or say why not, then begin the session and seal the hello with its Welcome.
-    pub(crate) fn bundle_found(&mut self, now: Now, id: ContactId, bytes: &[u8]) {
-        match self.begin_session(now, id, bytes) {
+    pub(crate) fn bundle_found(&mut self, now: Now, id: ContactId, from: PeerId, bytes: &[u8]) {
+        match self.begin_session(now, id, from, bytes) {
             Ok(()) => {
                 if let Some(contact) = self.contacts.get_mut(&id) {
                     contact.trouble = None;
@@ -210,13 +233,13 @@ impl Client {
             }
             Err(trouble) => {
                 self.adding_trouble(id, trouble);
-                self.pause_route(now, id);
+                self.pause_route(now, id, from);
             }
         }
         self.dirty.insert(id);
     }
 
-    fn begin_session(&mut self, now: Now, id: ContactId, bytes: &[u8]) -> Result<(), AddingTrouble> {
+    fn begin_session(&mut self, now: Now, id: ContactId, from: PeerId, bytes: &[u8]) -> Result<(), AddingTrouble> {
         let Self { contacts, identity, rng, writes, .. } = self;
         let contact = contacts.get_mut(&id).ok_or(AddingTrouble::UnknownUser)?;
         let bundle = LookedUp::decode(bytes).map_err(|_| AddingTrouble::BundleForged)?;
@@ -224,16 +247,19 @@ impl Client {
             BundleError::Expired => AddingTrouble::CardExpired,
             _ => AddingTrouble::BundleForged,
         })?;
-        let peer = contact.peer().ok_or(AddingTrouble::NoAddress)?;
-        if !card.homes().iter().any(|home| home.peer_id == peer.peer_id) {
-            return Err(AddingTrouble::BundleForged);
+        let serves = card.homes().iter().any(|home| home.peer_id == from);
+        if !serves && contact.row.grants.is_empty() {
+            // The person has moved since the address was given away: on to the peers that the signed CARD names.
+            if !contact.learn_card(card) {
+                return Err(AddingTrouble::BundleForged);
+            }
+            contact.row.peer = None;
+            return Ok(());
         }
         let number = next_number(contact.row.number, now.wall_ms, &identity.fingerprint(), &contact.fingerprint());
         let begun = Session::initiate(identity, rng, card.certificate(), bundle.package, number);
         let (session, welcome) = begun.map_err(|_| AddingTrouble::BundleForged)?;
-        if contact.card().is_none_or(|old| old.seq() < card.seq()) {
-            contact.row.card = Some(card.encode());
-        }
+        contact.learn_card(card);
         // Over the queue the Welcome arrives as surely as everything else; through the intro inbox it may be refused.
         let renewal = contact.outbox.values().any(|item| item.row.kind == ItemKind::Welcome);
         contact.adopt_session(session, renewal, writes);
@@ -246,7 +272,7 @@ impl Client {
     fn seal_with_welcome(&mut self, now: Now, id: ContactId, number: u64, welcome: &[u8]) {
         let Self { contacts, identity, rng, writes, .. } = self;
         let Some(contact) = contacts.get_mut(&id) else { return };
-        let grant = contact.row.grant.clone();
+        let has_queue = !contact.row.grants.is_empty();
         let Contact { outbox, sessions, .. } = contact;
         let Some(session) = sessions.get_mut(&number) else { return };
         let waiting = outbox.values_mut().find(|item| {
@@ -258,29 +284,17 @@ impl Client {
         let body = Zeroizing::new(item.row.body.clone());
         let Ok(first) = session.encrypt(identity, rng, &body) else { return };
         let intro = Intro { welcome: welcome.to_vec(), first: first.bytes };
-        let parts = match (item.row.kind, grant) {
-            (ItemKind::Welcome, Some(grant)) => {
-                let bytes = intro.encode().unwrap_or_default();
-                envelopes(&grant, kind::WELCOME, &bytes, rng)
-            }
-            _ => {
-                use rand_core::Rng as _;
-                let mut deposit = [0; 16];
-                rng.fill_bytes(&mut deposit);
-                let parts = intro.parts().unwrap_or_default();
-                parts.into_iter().map(|bytes| PartRow { deposit, bytes }).collect()
-            }
-        };
-        let queue =
-            contact.row.grant.as_ref().filter(|_| item.row.kind == ItemKind::Welcome).map_or([0; 16], |g| g.queue);
-        item.seal(SealedRow {
-            session: number,
-            epoch: first.epoch,
-            generation: first.generation,
-            queue,
-            parts,
-            sealed_ms: now.wall_ms,
-        });
+        let mut sealed = SealedRow::new(number, first.epoch, first.generation, vec![], now.wall_ms);
+        if item.row.kind == ItemKind::Welcome && has_queue {
+            sealed.message = intro.encode().unwrap_or_default();
+        } else {
+            use rand_core::Rng as _;
+            let mut deposit = [0; 16];
+            rng.fill_bytes(&mut deposit);
+            let parts = intro.parts().unwrap_or_default().into_iter().map(|bytes| PartRow { deposit, bytes });
+            sealed.copies.push(CopyRow { queue: NO_QUEUE, parts: parts.collect() });
+        }
+        item.seal(sealed);
         item.save(writes);
     }
 
@@ -292,7 +306,7 @@ impl Client {
         let Some((since, count)) = contact.unreadable else { return };
         let ripe = count >= TOO_MANY && now.mono_us.saturating_sub(since) >= self.config.unreadable_us;
         let rested = now.wall_ms.abs_diff(contact.row.renewed_ms) >= interval_ms;
-        if !ripe || !rested || contact.row.grant.is_none() {
+        if !ripe || !rested || contact.row.grants.is_empty() {
             // Whatever else rang the contact's one bell in between, this is not forgotten.
             let ripe_at = since.saturating_add(self.config.unreadable_us);
             let again = if ripe { now.after_us(self.config.unreadable_us) } else { ripe_at.max(now.after_us(SECOND)) };

@@ -1,4 +1,5 @@
-//! My session with my home peer: register, tell it who may write to me, take in what it holds.
+//! My session with one home peer: register, tell it who may write to me, take in what it holds. Each of my homes has one,
+//! with a socket, a keepalive and a memory of its restarts of its own; [`crate::homes`] chooses which peers they are.
 //!
 //! Order after each registration, since the peer's RAM may be new: the bundle, all queues, all invites, then LIST_END,
 //! which makes the list authoritative: what is not on it (a blocked contact's queue, a revoked invite) is closed.
@@ -20,8 +21,9 @@ use pirushka_wire::{
 use crate::api::{Event, HomeState, Warning};
 use crate::client::{Client, Owner};
 use crate::dial::{Dial, Phase, Retry, Verdict};
+use crate::home_row::{HomeId, HomeRow};
 use crate::limits::RECEIVED_RANGES_MAX;
-use crate::queue::QueueRow;
+use crate::probe::KeepaliveProbe;
 use crate::timers::Timer;
 
 /// What a request to the home peer was about.
@@ -34,10 +36,16 @@ enum Asked {
 }
 
 pub(crate) struct Home {
+    pub(crate) row: HomeRow,
     pub(crate) dial: Dial,
     /// What lets me in at a private peer.
     pub(crate) invite: Option<InviteSecret>,
     pub(crate) state: HomeState,
+    /// Since when it is in that state, Unix milliseconds; 0 = since the client was loaded.
+    pub(crate) since_ms: u64,
+    /// What it said last of what it holds for me: messages, and when it said so.
+    pub(crate) holds: Option<(u32, u64)>,
+    pub(crate) probe: KeepaliveProbe,
     pub(crate) observed: Option<SocketAddr>,
     pub(crate) keepalive_us: u64,
     incarnation: Option<Incarnation>,
@@ -55,6 +63,11 @@ pub(crate) struct Home {
 impl Home {
     pub(crate) fn is_registered(&self) -> bool {
         self.incarnation.is_some()
+    }
+
+    /// Whether this address says nothing new: the same peer at the same host, and no other invite secret.
+    pub(crate) fn is_like(&self, address: &HomeAddress) -> bool {
+        self.dial.peer == address.peer && (address.invite.is_none() || address.invite == self.invite)
     }
 
     fn ask(&mut self, now: Now, frame: &Frame<'_>, class: Class, about: Asked) -> RequestId {
@@ -79,15 +92,20 @@ impl Home {
 }
 
 impl Client {
-    pub(crate) fn add_home(&mut self, home: HomeAddress) {
-        let HomeAddress { peer, invite } = home;
-        let index = self.homes.len();
-        let (socket, link) = self.new_link(Owner::Home(index), peer.peer_id);
+    /// A session with the peer of this row, not begun yet.
+    pub(crate) fn open_home(&mut self, row: HomeRow) {
+        let Ok(HomeAddress { peer, invite }) = row.address.parse() else { return };
+        let id = row.id;
+        let (socket, link) = self.new_link(Owner::Home(id), peer.peer_id);
         let retry = Retry { first_us: self.config.retry_first_us, max_us: self.config.retry_max_us };
-        self.homes.push(Home {
+        let home = Home {
+            row,
             dial: Dial::new(peer, socket, link, retry),
             invite,
             state: HomeState::Connecting,
+            since_ms: 0,
+            holds: None,
+            probe: KeepaliveProbe::default(),
             observed: None,
             keepalive_us: self.config.keepalive_us,
             incarnation: None,
@@ -96,75 +114,88 @@ impl Client {
             asked: BTreeMap::new(),
             list_open: BTreeSet::new(),
             next_object: 1,
+        };
+        self.homes.insert(id, home);
+    }
+
+    /// Ends the session with a home peer; what lies on disk about it stays.
+    pub(crate) fn close_home(&mut self, now: Now, id: HomeId) {
+        self.finish_probing(now, id);
+        let Some(mut home) = self.homes.remove(&id) else { return };
+        home.dial.link.close(now);
+        self.sockets.remove(&home.dial.socket);
+        self.queries.retain(|_, owner| *owner != Owner::Home(id));
+        self.timers.clear(Timer::Home(id));
+        self.timers.clear(Timer::Probe(id));
+        self.parting.push((home.dial.socket, home.dial.link));
+    }
+
+    pub(crate) fn wake_home(&mut self, now: Now, id: HomeId) {
+        self.asking(Owner::Home(id), |client, ask| {
+            ((), client.homes.get_mut(&id).and_then(|home| home.dial.wake(now, ask)))
         });
     }
 
-    /// Lets all home peers go.
-    pub(crate) fn drop_homes(&mut self, now: Now) {
-        for mut home in std::mem::take(&mut self.homes) {
-            home.dial.link.close(now);
-            self.sockets.remove(&home.dial.socket);
-            self.queries.retain(|_, owner| !matches!(owner, Owner::Home(_)));
-            self.parting.push((home.dial.socket, home.dial.link));
-        }
+    pub(crate) fn wake_home_now(&mut self, now: Now, id: HomeId) {
+        self.asking(Owner::Home(id), |client, ask| {
+            ((), client.homes.get_mut(&id).and_then(|home| home.dial.wake_now(now, ask)))
+        });
     }
 
-    pub(crate) fn wake_home(&mut self, now: Now, index: usize) {
-        self.asking(Owner::Home(index), |client, ask| ((), client.homes[index].dial.wake(now, ask)));
-    }
-
-    pub(crate) fn wake_home_now(&mut self, now: Now, index: usize) {
-        self.asking(Owner::Home(index), |client, ask| ((), client.homes[index].dial.wake_now(now, ask)));
-    }
-
-    pub(crate) fn home_resolved(&mut self, now: Now, index: usize, addresses: Vec<SocketAddr>) {
-        let Some(home) = self.homes.get_mut(index) else { return };
+    pub(crate) fn home_resolved(&mut self, now: Now, id: HomeId, addresses: Vec<SocketAddr>) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         let verdict = home.dial.resolved(now, addresses, &mut self.rng);
-        self.home_verdict(index, verdict);
+        self.home_verdict(now, id, verdict);
     }
 
-    pub(crate) fn home_timer(&mut self, now: Now, index: usize) {
-        let Some(home) = self.homes.get(index) else { return };
+    pub(crate) fn home_timer(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get(&id) else { return };
         if home.is_registered() {
-            self.publish_bundle(now, index);
-            self.timers.set(Timer::Home(index), now.after_us(6 * HOUR));
+            self.publish_bundle(now, id);
+            self.timers.set(Timer::Home(id), now.after_us(6 * HOUR));
         } else {
-            self.wake_home(now, index);
+            self.wake_home(now, id);
         }
+        self.settle_homes = true;
     }
 
-    pub(crate) fn home_event(&mut self, now: Now, index: usize, event: ClientLinkEvent) {
+    pub(crate) fn home_event(&mut self, now: Now, id: HomeId, event: ClientLinkEvent) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         match event {
             ClientLinkEvent::Established { welcome, binding } => {
-                let home = &mut self.homes[index];
                 home.dial.established(now);
                 home.observed = Some(welcome.observed);
-                self.register(now, index, &binding);
-                self.note_boot(now, index, welcome.boot);
+                self.register(now, id, &binding);
+                self.note_boot(now, id, welcome.boot);
             }
             ClientLinkEvent::Answered { request, answer } => {
-                if let Some(asked) = self.homes[index].asked.remove(&request) {
-                    self.home_answer(now, index, asked, answer);
-                    self.list_progress(now, index, request);
+                if let Some(asked) = home.asked.remove(&request) {
+                    self.home_answer(now, id, asked, answer);
+                    self.list_progress(now, id, request);
                 }
             }
             ClientLinkEvent::Pushed { delivery, class, queue, mut body } => {
-                self.pushed(now, index, delivery, class, queue, &mut body);
+                self.pushed(now, id, delivery, class, queue, &mut body);
             }
-            ClientLinkEvent::Polled { status: _ } => {}
+            ClientLinkEvent::Polled { status } => {
+                home.holds = Some((status.messages, now.wall_ms));
+                self.settle_homes = true;
+            }
             ClientLinkEvent::Superseded => self.events.push_back(Event::Warning(Warning::Superseded)),
-            ClientLinkEvent::Lost { reason } => self.home_lost(now, index, reason),
+            ClientLinkEvent::Lost { reason } => self.home_lost(now, id, reason),
         }
     }
 
-    /// Opens or changes one queue at the home peer, if it listens.
+    /// Opens or changes one queue at its home peer, if that listens.
     pub(crate) fn announce_queue(&mut self, now: Now, queue: QueueId) {
-        let Some(frame) = self.queues.get(&queue).map(QueueRow::frame) else { return };
-        self.ask_homes(now, &frame, Asked::Queue(queue));
+        let Some(row) = self.queues.get(&queue) else { return };
+        let Some(home) = self.homes.get_mut(&row.home).filter(|home| home.is_registered()) else { return };
+        home.ask(now, &row.frame(), Class::Control, Asked::Queue(queue));
     }
 
-    pub(crate) fn withdraw_queue(&mut self, now: Now, queue: QueueId) {
-        self.ask_homes(now, &Frame::QueueDrop { request: RequestId(0), queue }, Asked::Other);
+    pub(crate) fn withdraw_queue(&mut self, now: Now, home: HomeId, queue: QueueId) {
+        let Some(home) = self.homes.get_mut(&home).filter(|home| home.is_registered()) else { return };
+        home.ask(now, &Frame::QueueDrop { request: RequestId(0), queue }, Class::Control, Asked::Other);
     }
 
     pub(crate) fn announce_invite(&mut self, now: Now, id: u32) {
@@ -182,17 +213,23 @@ impl Client {
         self.profile.card_seq = (self.profile.card_seq + 1).max(now.wall_ms);
         self.profile.save(&mut self.writes);
         let not_after = now.wall_s() + self.config.card_life_s;
-        self.identity.sign_card(self.profile.home_addresses(), IntroPolicy::Token, self.profile.card_seq, not_after)
+        self.identity.sign_card(self.card_homes(), IntroPolicy::Token, self.profile.card_seq, not_after)
+    }
+
+    /// Asks a home peer what it holds, if it listens.
+    pub(crate) fn ask_status(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get_mut(&id).filter(|home| home.is_registered()) else { return };
+        home.ask(now, &Frame::Poll { request: RequestId(0) }, Class::Control, Asked::Other);
     }
 
     fn ask_homes(&mut self, now: Now, frame: &Frame<'_>, asked: Asked) {
-        for home in self.homes.iter_mut().filter(|home| home.is_registered()) {
+        for home in self.homes.values_mut().filter(|home| home.is_registered()) {
             home.ask(now, frame, Class::Control, asked);
         }
     }
 
-    fn register(&mut self, now: Now, index: usize, binding: &[u8; 32]) {
-        let home = &mut self.homes[index];
+    fn register(&mut self, now: Now, id: HomeId, binding: &[u8; 32]) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         let root = self.identity.register_packet(home.dial.peer.peer_id, binding, now.wall_s());
         let instance = InstanceId(self.profile.instance);
         let (invite, work) = (home.invite.unwrap_or_default(), WorkNonce(0));
@@ -200,12 +237,14 @@ impl Client {
         home.ask(now, &frame, Class::Control, Asked::Register);
     }
 
-    fn home_answer(&mut self, now: Now, index: usize, asked: Asked, answer: Answer) {
+    fn home_answer(&mut self, now: Now, id: HomeId, asked: Asked, answer: Answer) {
         match (asked, answer) {
-            (Asked::Register, Answer::Mailbox { incarnation }) => self.registered(now, index, incarnation),
+            (Asked::Register, Answer::Mailbox { incarnation }) => self.registered(now, id, incarnation),
             (Asked::Register, _) => {
-                self.homes[index].dial.link.close(now);
-                self.home_lost(now, index, LostReason::Unreachable);
+                if let Some(home) = self.homes.get_mut(&id) {
+                    home.dial.link.close(now);
+                }
+                self.home_lost(now, id, LostReason::Unreachable);
             }
             (Asked::Queue(queue), Answer::Ticket(ticket)) => {
                 if let Some(row) = self.queues.get_mut(&queue) {
@@ -218,8 +257,8 @@ impl Client {
         }
     }
 
-    fn registered(&mut self, now: Now, index: usize, incarnation: Incarnation) {
-        let home = &mut self.homes[index];
+    fn registered(&mut self, now: Now, id: HomeId, incarnation: Incarnation) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         home.incarnation = Some(incarnation);
         for delivery in std::mem::take(&mut home.unacknowledged) {
             home.taken.insert(delivery.0);
@@ -227,19 +266,20 @@ impl Client {
         }
         let keepalive = Keepalive { interval_us: home.keepalive_us, poll_every: self.config.poll_every };
         home.dial.link.set_keepalive(now, Some(keepalive));
-        self.set_home_state(index, HomeState::Online);
-        self.publish_bundle(now, index);
-        self.publish_list(now, index);
-        self.timers.set(Timer::Home(index), now.after_us(6 * HOUR));
-        self.start_probing(now);
+        self.set_home_state(now, id, HomeState::Online);
+        self.publish_bundle(now, id);
+        self.publish_list(now, id);
+        self.timers.set(Timer::Home(id), now.after_us(6 * HOUR));
+        self.start_probing(now, id);
         // Contacts whose hello waited for a ticket, and those who must learn a new CARD.
         self.dirty.extend(self.contacts.keys());
     }
 
-    fn publish_bundle(&mut self, now: Now, index: usize) {
+    pub(crate) fn publish_bundle(&mut self, now: Now, id: HomeId) {
         let card = self.sign_card(now);
-        let bundle = self.publishable_bundle(now, &card);
-        let home = &mut self.homes[index];
+        let first = self.home_order().first() == Some(&id);
+        let bundle = self.publishable_bundle(now, &card, first);
+        let Some(home) = self.homes.get_mut(&id) else { return };
         let object = ObjectId(home.next_object);
         home.next_object += 1;
         let total = bundle.len() as u32;
@@ -250,10 +290,10 @@ impl Client {
         }
     }
 
-    fn publish_list(&mut self, now: Now, index: usize) {
+    fn publish_list(&mut self, now: Now, id: HomeId) {
         let wall_s = now.wall_s();
-        let home = &mut self.homes[index];
-        for row in self.queues.values() {
+        let Some(home) = self.homes.get_mut(&id) else { return };
+        for row in self.queues.values().filter(|row| row.home == id) {
             home.ask_for_list(now, &row.frame(), Asked::Queue(row.queue()));
         }
         for invite in self.invites.values().filter(|invite| invite.is_open(wall_s)) {
@@ -261,29 +301,33 @@ impl Client {
         }
     }
 
-    fn list_progress(&mut self, now: Now, index: usize, answered: RequestId) {
-        let home = &mut self.homes[index];
+    fn list_progress(&mut self, now: Now, id: HomeId, answered: RequestId) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         if home.list_open.remove(&answered) && home.list_open.is_empty() {
             for frame in [Frame::ListEnd { request: RequestId(0) }, Frame::Poll { request: RequestId(0) }] {
                 home.ask(now, &frame, Class::Control, Asked::Other);
             }
+            self.home_serves(now, id);
         }
     }
 
-    fn pushed(&mut self, now: Now, index: usize, delivery: DeliveryId, class: u8, queue: QueueId, body: &mut [u8]) {
-        if self.homes[index].taken.contains(delivery.0) {
-            return self.acknowledge(index, delivery);
+    fn pushed(&mut self, now: Now, id: HomeId, delivery: DeliveryId, class: u8, queue: QueueId, body: &mut [u8]) {
+        if self.homes.get(&id).is_none_or(|home| home.taken.contains(delivery.0)) {
+            return self.acknowledge(id, delivery);
         }
         match class {
+            push_class::CONTACT if self.queues.get(&queue).is_some_and(|row| row.home != id) => {
+                self.count("envelope for a queue of another home peer");
+            }
             push_class::CONTACT => self.take_envelope(now, queue, body),
             push_class::INTRO => self.take_intro_part(now, body),
             _ => self.count("push of an unknown class"),
         }
-        self.acknowledge(index, delivery);
+        self.acknowledge(id, delivery);
     }
 
-    fn acknowledge(&mut self, index: usize, delivery: DeliveryId) {
-        let home = &mut self.homes[index];
+    fn acknowledge(&mut self, id: HomeId, delivery: DeliveryId) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         match home.incarnation {
             Some(incarnation) => {
                 home.taken.insert(delivery.0);
@@ -296,49 +340,59 @@ impl Client {
         }
     }
 
-    fn home_lost(&mut self, now: Now, index: usize, reason: LostReason) {
-        self.homes[index].forget_session();
-        let verdict = self.asking(Owner::Home(index), |client, ask| {
+    fn home_lost(&mut self, now: Now, id: HomeId, reason: LostReason) {
+        if let Some(home) = self.homes.get_mut(&id) {
+            home.forget_session();
+        }
+        let verdict = self.asking(Owner::Home(id), |client, ask| {
             let Self { homes, rng, .. } = client;
-            homes[index].dial.lost(now, reason, ask, rng)
+            let home = homes.get_mut(&id);
+            home.map_or((Verdict::Retrying, None), |home| home.dial.lost(now, reason, ask, rng))
         });
-        self.home_verdict(index, verdict);
+        self.home_verdict(now, id, verdict);
     }
 
-    fn home_verdict(&mut self, index: usize, verdict: Verdict) {
+    fn home_verdict(&mut self, now: Now, id: HomeId, verdict: Verdict) {
         match verdict {
-            Verdict::Retrying => self.set_home_state(index, HomeState::Connecting),
+            Verdict::Retrying => self.set_home_state(now, id, HomeState::Connecting),
             Verdict::Unavailable => {
-                self.set_home_state(index, HomeState::Unavailable);
-                if let Phase::Waiting { until_us } = self.homes[index].dial.phase() {
-                    self.timers.set(Timer::Home(index), until_us);
+                self.set_home_state(now, id, HomeState::Unavailable);
+                if let Some(Phase::Waiting { until_us }) = self.homes.get(&id).map(|home| home.dial.phase()) {
+                    self.timers.set(Timer::Home(id), until_us);
                 }
             }
         }
     }
 
-    fn set_home_state(&mut self, index: usize, state: HomeState) {
-        let home = &mut self.homes[index];
+    fn set_home_state(&mut self, now: Now, id: HomeId, state: HomeState) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
         // While it stays unavailable, each new attempt is not news.
         let quiet = home.state == HomeState::Unavailable && state == HomeState::Connecting;
         if home.state != state && !quiet {
             home.state = state;
+            home.since_ms = now.wall_ms;
+            self.settle_homes = true;
             self.events.push_back(Event::Home { peer: home.dial.peer.clone(), state });
         }
     }
 
     /// The home peer forgot everything: contacts whose messages were held there are asked to offer them again. Spread
     /// over time, so that peers who serve several contacts cannot link them by the moment.
-    fn note_boot(&mut self, now: Now, index: usize, boot: BootId) {
-        let known = self.profile.last_boot.replace(boot.0);
-        let new = known.is_some_and(|old| old != boot.0);
-        if known != Some(boot.0) {
-            self.profile.save(&mut self.writes);
-        }
-        if !new || index != 0 {
+    fn note_boot(&mut self, now: Now, id: HomeId, boot: BootId) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
+        let known = home.row.last_boot.replace(boot.0);
+        if known == Some(boot.0) {
             return;
         }
-        for (n, contact) in self.contacts.values_mut().filter(|c| c.row.grant.is_some()).enumerate() {
+        if known.is_some() {
+            home.row.restarts = home.row.restarts.saturating_add(1);
+            home.row.restarted_ms = Some(now.wall_ms);
+        }
+        home.row.save(&mut self.writes);
+        if known.is_none() {
+            return;
+        }
+        for (n, contact) in self.contacts.values_mut().filter(|c| !c.row.grants.is_empty()).enumerate() {
             let due = now.after_us(n as u64 * 2 * SECOND);
             contact.ask_again = true;
             contact.receipt_due_us = Some(contact.receipt_due_us.map_or(due, |old| old.min(due)));

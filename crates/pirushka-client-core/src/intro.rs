@@ -197,8 +197,15 @@ impl Client {
             return false;
         };
         invite.uses_left -= 1;
-        let ask = invite.ask;
+        let (id, ask, hash) = (invite.id, invite.ask, invite.token_hash());
+        let is_open = invite.is_open(now.wall_s());
         invite.save(&mut self.writes);
+        // It was used at one home peer, and counts at all.
+        if is_open {
+            self.announce_invite(now, id)
+        } else {
+            self.withdraw_invite(now, hash)
+        }
         !ask
     }
 

@@ -9,8 +9,11 @@
 //! | file | the operation |
 //! |---|---|
 //! | `client` | dispatch: inputs in, outputs out |
-//! | `home` | my registered session: bundle, queues, invites, pushes |
-//! | `route`, `dial` | the anonymous session with a contact's peer; reaching any peer |
+//! | `home` | my registered session with one home peer: bundle, queues, invites, pushes |
+//! | `homes` | which peers serve me: add, remove, move; who knows |
+//! | `route`, `dial` | the anonymous session with one of a contact's peers; reaching any peer |
+//! | `path` | which of a contact's peers to use now |
+//! | `deposit` | what is left there, and what the peer answers |
 //! | `send`, `outbox` | compose, seal, offer, offer again |
 //! | `receive`, `contents` | envelope, parts, MLS message, content |
 //! | `display`, `receipts` | order and gaps; what came and what was seen |
@@ -18,7 +21,7 @@
 //! | `verify` | the six digits |
 //! | `probe` | how long the client may be silent |
 //! | `commands`, `getters` | verbs and questions |
-//! | `load`, `rows`, `profile`, `contact`, `queue`, `invite`, `memory` | what is on disk |
+//! | `load`, `rows`, `profile`, `home_row`, `contact`, `queue`, `invite`, `memory` | what is on disk |
 
 #![forbid(unsafe_code)]
 
@@ -28,17 +31,21 @@ mod commands;
 mod config;
 mod contact;
 mod contents;
+mod deposit;
 mod dial;
 mod display;
 mod getters;
 mod hello;
 mod home;
+mod home_row;
+mod homes;
 mod intro;
 mod invite;
 pub mod limits;
 mod load;
 mod memory;
 mod outbox;
+mod path;
 mod probe;
 mod profile;
 mod queue;

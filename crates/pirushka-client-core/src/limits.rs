@@ -10,6 +10,8 @@ pub const CONTACTS_MAX: usize = 1000;
 pub const REQUESTS_MAX: usize = 64;
 /// Open invites; a peer keeps 128 by default. One more is refused, until one is used, revoked or expires.
 pub const INVITES_MAX: usize = 100;
+/// Queues of a contact that are known: those of the four homes of a CARD, and those of a CARD that is on its way.
+pub const GRANTS_MAX: usize = 8;
 /// Sessions kept per contact: the current one and those that late messages may still belong to.
 pub const SESSIONS_MAX: usize = 4;
 /// Group ids remembered per contact, so that a Welcome played again revives nothing.

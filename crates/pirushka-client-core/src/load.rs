@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use pirushka_e2e::envelope::Part;
 use pirushka_e2e::packages::KeyPackages;
 use pirushka_identity::Identity;
-use pirushka_wire::{Fingerprint, Now, QueueId};
+use pirushka_wire::{Fingerprint, Now};
 use rand_core::Rng;
 
 use crate::api::{ContactId, DamagedRow, Misuse, Table};
@@ -13,11 +13,11 @@ use crate::client::{Client, rng_from};
 use crate::commands::checked_name;
 use crate::config::ClientConfig;
 use crate::contact::{Contact, ContactRow};
+use crate::home_row::{HomeId, HomeRow};
 use crate::intro::Intros;
 use crate::invite::InviteRow;
 use crate::memory::MemoryRow;
 use crate::outbox::{Item, ItemKind, ItemRow};
-use crate::probe::KeepaliveProbe;
 use crate::profile::{self, ProfileRow};
 use crate::queue::QueueRow;
 use crate::receive::PartRow;
@@ -86,10 +86,8 @@ impl Client {
         client.load_contacts(table(Table::Contact), table(Table::Session))?;
         client.load_outbox(now, table(Table::Outbox))?;
         client.load_parts(table(Table::Part), table(Table::Pending))?;
-        for value in table(Table::Queue).values() {
-            let row: QueueRow = decode(Table::Queue, value)?;
-            client.queues.insert(QueueId(row.id), row);
-        }
+        client.load_homes(table(Table::Home))?;
+        client.load_queues(table(Table::Queue))?;
         for value in table(Table::Invite).values() {
             let row: InviteRow = decode(Table::Invite, value)?;
             client.invites.insert(row.id, row);
@@ -101,9 +99,6 @@ impl Client {
         }
         for (key, value) in table(Table::Intro) {
             client.intros.load(&key, &value).ok_or(DamagedRow(Table::Intro))?;
-        }
-        for home in client.profile.own_homes() {
-            client.add_home(home);
         }
         client.drop_half_begun_sessions();
         Ok(client)
@@ -120,13 +115,13 @@ impl Client {
             timers: Timers::default(),
             contacts: BTreeMap::new(),
             by_fingerprint: BTreeMap::new(),
-            homes: vec![],
+            homes: BTreeMap::new(),
+            settle_homes: false,
             queues: BTreeMap::new(),
             invites: BTreeMap::new(),
             packages: KeyPackages::new(),
             memory: BTreeMap::new(),
             intros: Intros::default(),
-            probe: KeepaliveProbe::default(),
             dirty: BTreeSet::new(),
             parting: vec![],
             next_query: 1,
@@ -136,6 +131,45 @@ impl Client {
             started: false,
             refused: BTreeMap::new(),
         }
+    }
+
+    /// Home peers. In format 1 they stand in the profile's row.
+    fn load_homes(&mut self, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), DamagedRow> {
+        let Self { profile, writes, .. } = self;
+        let mut homes: Vec<HomeRow> = vec![];
+        for value in rows.values() {
+            homes.push(decode(Table::Home, value)?);
+        }
+        if profile.version == 1 {
+            for (rank, home) in profile.homes_of_format_1().iter().enumerate() {
+                let boot = profile.last_boot.take();
+                let row = HomeRow { last_boot: boot, ..HomeRow::new(profile.take_home(), home, rank as u32, true) };
+                row.save(writes);
+                homes.push(row);
+            }
+            profile.homes = profile.told_homes().iter().map(ToString::to_string).collect();
+            profile.version = profile::VERSION;
+            profile.save(writes);
+        }
+        homes.into_iter().for_each(|row| self.open_home(row));
+        Ok(())
+    }
+
+    /// My queues. In format 1 they say nothing of a home: there was one.
+    fn load_queues(&mut self, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), DamagedRow> {
+        let first = self.home_order().first().copied().unwrap_or_default();
+        for value in rows.values() {
+            let mut row: QueueRow = decode(Table::Queue, value)?;
+            if row.home == HomeId::default() {
+                row.home = first;
+                row.save(&mut self.writes);
+            }
+            if let Some(contact) = self.contacts.get_mut(&row.contact) {
+                contact.queues.insert(row.home, row.queue());
+            }
+            self.queues.insert(row.queue(), row);
+        }
+        Ok(())
     }
 
     fn load_contacts(

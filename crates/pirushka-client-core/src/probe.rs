@@ -2,7 +2,8 @@
 //! finds out: the peer is asked to answer after a pause in which nothing is sent. If the answer comes, the pause is safe.
 //!
 //! Policy: one pause after the other from a short list, each once per network; the keepalive becomes three quarters of
-//! the longest pause that worked. The first that fails ends the search. A change of the network starts over.
+//! the longest pause that worked. The first that fails ends the search. A change of the network starts over. Each home
+//! peer is probed for itself: one may be reached by IPv6 and the other through a NAT.
 
 use pirushka_link::{Answer, Class, ClientLink, ClientLinkEvent, Keepalive};
 use pirushka_wire::time::{MINUTE, SECOND};
@@ -10,6 +11,7 @@ use pirushka_wire::{Frame, Now, RequestId};
 
 use crate::client::{Client, Owner};
 use crate::dial::{Dial, Retry};
+use crate::home_row::HomeId;
 use crate::timers::Timer;
 
 /// Pauses to try, in seconds. The first is there because a stock Linux NAT remembers a flow for 120 s instead of 30 s only
@@ -46,42 +48,46 @@ impl KeepaliveProbe {
 
 impl Client {
     /// The home session stands: begin to search before long.
-    pub(crate) fn start_probing(&mut self, now: Now) {
-        if self.config.adapt_keepalive && !self.probe.finished && self.probe.dial.is_none() {
-            self.timers.set(Timer::Probe, now.after_us(PATIENCE_US));
+    pub(crate) fn start_probing(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get(&id) else { return };
+        if self.config.adapt_keepalive && !home.probe.finished && home.probe.dial.is_none() {
+            self.timers.set(Timer::Probe(id), now.after_us(PATIENCE_US));
         }
     }
 
-    pub(crate) fn probe_timer(&mut self, now: Now) {
-        let Some(home) = self.homes.first().filter(|home| home.is_registered()) else { return };
-        if self.probe.dial.is_some() || self.probe.finished {
+    pub(crate) fn probe_timer(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get(&id).filter(|home| home.is_registered()) else { return };
+        if home.probe.dial.is_some() || home.probe.finished {
             return;
         }
         let peer = home.dial.peer.clone();
         let address = home.dial.address();
-        let (socket, link) = self.new_link(Owner::Probe, peer.peer_id);
+        let (socket, link) = self.new_link(Owner::Probe(id), peer.peer_id);
         let retry = Retry { first_us: SECOND, max_us: SECOND };
         let mut dial = Dial::new(peer, socket, link, retry);
         if let Some(address) = address {
             dial.link.connect(now, address);
         }
-        self.probe.dial = Some(dial);
+        if let Some(home) = self.homes.get_mut(&id) {
+            home.probe.dial = Some(dial);
+        }
     }
 
-    pub(crate) fn probe_event(&mut self, now: Now, event: ClientLinkEvent) {
+    pub(crate) fn probe_event(&mut self, now: Now, id: HomeId, event: ClientLinkEvent) {
+        let Some(probe) = self.homes.get_mut(&id).map(|home| &mut home.probe) else { return };
         match event {
-            ClientLinkEvent::Established { .. } => self.ask_later(now),
-            ClientLinkEvent::Answered { request, answer } if Some(request) == self.probe.asked => {
+            ClientLinkEvent::Established { .. } => self.ask_later(now, id),
+            ClientLinkEvent::Answered { request, answer } if Some(request) == probe.asked => {
                 if answer == Answer::Ok {
-                    let proven_us = u64::from(PAUSES_S[self.probe.step.min(PAUSES_S.len() - 1)]) * SECOND;
-                    self.adopt_keepalive(now, proven_us / 4 * 3);
-                    self.probe.step += 1;
-                    self.ask_later(now);
+                    let proven_us = u64::from(PAUSES_S[probe.step.min(PAUSES_S.len() - 1)]) * SECOND;
+                    probe.step += 1;
+                    self.adopt_keepalive(now, id, proven_us / 4 * 3);
+                    self.ask_later(now, id);
                 } else {
-                    self.finish_probing(now);
+                    self.finish_probing(now, id);
                 }
             }
-            ClientLinkEvent::Lost { .. } => self.finish_probing(now),
+            ClientLinkEvent::Lost { .. } => self.finish_probing(now, id),
             ClientLinkEvent::Answered { .. }
             | ClientLinkEvent::Pushed { .. }
             | ClientLinkEvent::Polled { .. }
@@ -89,40 +95,41 @@ impl Client {
         }
     }
 
-    fn ask_later(&mut self, now: Now) {
-        let Some(&delay_s) = PAUSES_S.get(self.probe.step) else { return self.finish_probing(now) };
-        let Some(dial) = self.probe.dial.as_mut() else { return };
+    fn ask_later(&mut self, now: Now, id: HomeId) {
+        let Some(probe) = self.homes.get_mut(&id).map(|home| &mut home.probe) else { return };
+        let Some(&delay_s) = PAUSES_S.get(probe.step) else { return self.finish_probing(now, id) };
+        let Some(dial) = probe.dial.as_mut() else { return };
         let frame = Frame::Later { request: RequestId(0), delay_s };
-        self.probe.asked = Some(dial.link.request(now, &frame, Class::Control));
+        probe.asked = Some(dial.link.request(now, &frame, Class::Control));
     }
 
-    fn adopt_keepalive(&mut self, now: Now, interval_us: u64) {
+    fn adopt_keepalive(&mut self, now: Now, id: HomeId, interval_us: u64) {
         let poll_every = self.config.poll_every;
-        let Some(home) = self.homes.first_mut().filter(|home| interval_us > home.keepalive_us) else { return };
+        let Some(home) = self.homes.get_mut(&id).filter(|home| interval_us > home.keepalive_us) else { return };
         home.keepalive_us = interval_us;
         home.dial.link.set_keepalive(now, Some(Keepalive { interval_us, poll_every }));
     }
 
     /// Another network forgets after another time: back to the keepalive that is safe everywhere.
     pub(crate) fn forget_keepalive(&mut self, now: Now) {
-        self.finish_probing(now);
-        self.probe.forget();
         let (interval_us, poll_every) = (self.config.keepalive_us, self.config.poll_every);
-        for home in &mut self.homes {
+        for id in self.homes.keys().copied().collect::<Vec<_>>() {
+            self.finish_probing(now, id);
+            let Some(home) = self.homes.get_mut(&id) else { continue };
+            home.probe.forget();
             home.keepalive_us = interval_us;
             if home.is_registered() {
                 home.dial.link.set_keepalive(now, Some(Keepalive { interval_us, poll_every }));
+                self.start_probing(now, id);
             }
-        }
-        if self.homes.iter().any(super::home::Home::is_registered) {
-            self.start_probing(now);
         }
     }
 
-    pub(crate) fn finish_probing(&mut self, now: Now) {
-        self.probe.finished = true;
-        self.probe.asked = None;
-        if let Some(mut dial) = self.probe.dial.take() {
+    pub(crate) fn finish_probing(&mut self, now: Now, id: HomeId) {
+        let Some(probe) = self.homes.get_mut(&id).map(|home| &mut home.probe) else { return };
+        probe.finished = true;
+        probe.asked = None;
+        if let Some(mut dial) = probe.dial.take() {
             dial.link.close(now);
             self.sockets.remove(&dial.socket);
             self.parting.push((dial.socket, dial.link));

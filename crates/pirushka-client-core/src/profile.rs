@@ -4,12 +4,14 @@ use pirushka_identity::Identity;
 use pirushka_wire::{HomeAddress, PeerAddress};
 
 use crate::api::{ContactId, MessageId, Table};
+use crate::home_row::HomeId;
 use crate::rows::WriteSet;
 
 /// The key of the one row of [`Table::Profile`].
 pub(crate) const KEY: &[u8] = b"profile";
-/// Bumped when rows change in a way that older programs would misread.
-pub(crate) const VERSION: u32 = 1;
+/// Bumped when rows change in a way that older programs would misread. 2: homes have rows of their own, queues and grants
+/// are per home.
+pub(crate) const VERSION: u32 = 2;
 
 #[derive(Clone, minicbor::Encode, minicbor::Decode)]
 pub(crate) struct ProfileRow {
@@ -26,7 +28,7 @@ pub(crate) struct ProfileRow {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) instance: [u8; 16],
-    /// Home addresses as text, with the invite secrets of private peers.
+    /// The home peers of the CARD that contacts are told, as text. (In format 1: my home addresses.)
     #[n(5)]
     pub(crate) homes: Vec<String>,
     #[n(6)]
@@ -39,10 +41,17 @@ pub(crate) struct ProfileRow {
     pub(crate) next_item: u64,
     #[n(10)]
     pub(crate) next_invite: u32,
-    /// The run in which the home peer was last met.
+    /// Of format 1: the run in which the home peer was last met.
     #[n(11)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) last_boot: Option<[u8; 8]>,
+    /// The CARD in which the homes changed last: who has it, or a later one, knows where I am reached.
+    #[n(20)]
+    #[cbor(default)]
+    pub(crate) homes_seq: u64,
+    #[n(21)]
+    #[cbor(default)]
+    pub(crate) next_home: u32,
 }
 
 impl Drop for ProfileRow {
@@ -66,6 +75,8 @@ impl ProfileRow {
             next_item: 1,
             next_invite: 1,
             last_boot: None,
+            homes_seq: 0,
+            next_home: 1,
         }
     }
 
@@ -73,13 +84,12 @@ impl ProfileRow {
         writes.put_row(Table::Profile, KEY, self);
     }
 
-    /// My homes as others may know them.
-    pub(crate) fn home_addresses(&self) -> Vec<PeerAddress> {
-        self.own_homes().into_iter().map(|home| home.peer).collect()
+    /// The homes of the CARD that contacts are told.
+    pub(crate) fn told_homes(&self) -> Vec<PeerAddress> {
+        self.homes_of_format_1().into_iter().map(|home| home.peer).collect()
     }
 
-    /// My homes as only I know them.
-    pub(crate) fn own_homes(&self) -> Vec<HomeAddress> {
+    pub(crate) fn homes_of_format_1(&self) -> Vec<HomeAddress> {
         self.homes.iter().filter_map(|text| text.parse().ok()).collect()
     }
 
@@ -97,6 +107,12 @@ impl ProfileRow {
     pub(crate) fn take_item(&mut self) -> u64 {
         self.next_item += 1;
         self.next_item - 1
+    }
+
+    pub(crate) fn take_home(&mut self) -> HomeId {
+        let id = self.next_home.max(1);
+        self.next_home = id + 1;
+        HomeId(id)
     }
 
     pub(crate) fn take_invite(&mut self) -> u32 {

@@ -1,10 +1,12 @@
-//! My contact queues: one per contact, opened at my home peer, given to the contact end to end.
+//! My contact queues: one per contact and home peer, opened there, given to the contact end to end. Nothing about two of
+//! them is equal, so two home peers cannot tell that they serve the same conversation.
 
 use pirushka_e2e::content::{QueueGrant, TicketData};
 use pirushka_wire::{Frame, PeerAddress, QueueId, QueueSecret, RequestId};
 use rand_core::Rng;
 
 use crate::api::{ContactId, Table};
+use crate::home_row::HomeId;
 use crate::rows::WriteSet;
 
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -56,6 +58,10 @@ pub(crate) struct QueueRow {
     /// Expiry of the newest ticket that the contact was given; 0 = none.
     #[n(5)]
     pub(crate) ticket_given: u64,
+    /// The home peer at which it is. (Rows of format 1 have none: they belong to the one home there was.)
+    #[n(6)]
+    #[cbor(default)]
+    pub(crate) home: HomeId,
 }
 
 impl Drop for QueueRow {
@@ -66,8 +72,9 @@ impl Drop for QueueRow {
 }
 
 impl QueueRow {
-    pub(crate) fn new(contact: ContactId, rng: &mut impl Rng) -> Self {
-        let mut row = Self { contact, id: [0; 16], secret: [0; 16], seal_key: [0; 32], ticket: None, ticket_given: 0 };
+    pub(crate) fn new(contact: ContactId, home: HomeId, rng: &mut impl Rng) -> Self {
+        let (id, secret, seal_key) = ([0; 16], [0; 16], [0; 32]);
+        let mut row = Self { contact, id, secret, seal_key, ticket: None, ticket_given: 0, home };
         rng.fill_bytes(&mut row.id);
         rng.fill_bytes(&mut row.secret);
         rng.fill_bytes(&mut row.seal_key);
@@ -86,6 +93,11 @@ impl QueueRow {
     pub(crate) fn frame(&self) -> Frame<'static> {
         let (queue, secret_hash) = (self.queue(), self.secret_hash());
         Frame::QueueSet { request: RequestId(0), queue, secret_hash, quota_kib: 0 }
+    }
+
+    /// The contact is given it as it is now.
+    pub(crate) fn given(&mut self) {
+        self.ticket_given = self.ticket.as_ref().map_or(0, |ticket| ticket.expiry);
     }
 
     /// What the contact is given of it.

@@ -45,7 +45,7 @@ impl Client {
     /// The contact has these contents of mine: they leave the outbox (S3).
     pub(crate) fn take_receipts(&mut self, now: Now, id: ContactId, receipts: &Receipts) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let (mut news, mut reached) = (vec![], vec![]);
+        let (mut news, mut reached, mut card) = (vec![], vec![], None);
         if contact.row.jump.is_some_and(|(_, behind)| receipts.delivered.contains(behind)) {
             contact.row.jump = None;
             contact.changed = true;
@@ -55,6 +55,7 @@ impl Client {
         for item in done.into_iter().filter_map(|item| contact.outbox.remove(&item)) {
             item.delete(&mut self.writes);
             contact.changed = true;
+            card = card.max(item.row.card);
             let only_ciphertext = item.row.sealed.as_ref().filter(|_| !item.row.resealed);
             reached.extend(only_ciphertext.map(|s| (s.session, s.epoch)));
             if let Some(message) = item.row.message {
@@ -77,6 +78,7 @@ impl Client {
             self.writes.put(Table::MessageState, message.0.to_be_bytes(), encode(&state));
             self.events.push_back(Event::MessageState { contact: id, id: message, state });
         }
+        card.into_iter().for_each(|seq| self.note_card_known(id, seq));
         for (session, epoch) in reached {
             self.drop_confirmed_commits(id, session, epoch);
         }

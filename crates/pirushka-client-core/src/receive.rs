@@ -2,7 +2,7 @@
 //! written before the peer is told to forget, or is refused by name.
 
 use pirushka_e2e::chunks::Outcome;
-use pirushka_e2e::content::Content;
+use pirushka_e2e::content::{Body, Content};
 use pirushka_e2e::envelope::{self, Part, kind};
 use pirushka_e2e::session::{OpenError, Opened, peek};
 use pirushka_wire::time::MS;
@@ -160,7 +160,7 @@ impl Client {
             self.take_receipts(now, id, receipts);
         }
         self.dirty.insert(id);
-        self.resume_route(now, id);
+        self.resume_routes(now, id);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         if content.seq == 0 {
             return self.take_unsequenced(id, &content.body);
@@ -173,6 +173,9 @@ impl Client {
         if is_new {
             self.take_body(now, id, content);
             self.advance_display(now, id);
+        } else if let Body::Hello(hello) = &content.body {
+            // It may have been written anew because its author has moved.
+            self.learn_homes(id, content.seq, Some(&hello.card), hello.grants());
         }
     }
 

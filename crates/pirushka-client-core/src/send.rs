@@ -3,17 +3,16 @@
 use std::mem;
 
 use pirushka_e2e::content::{Body, Content};
-use pirushka_e2e::envelope::{self, kind};
 use pirushka_e2e::session::policy::{EpochUse, needs_commit};
 use pirushka_identity::Identity;
-use pirushka_wire::{Now, QueueId};
+use pirushka_wire::Now;
 use rand_chacha::ChaCha20Rng;
 use zeroize::Zeroizing;
 
 use crate::api::{ContactId, ContactState};
 use crate::client::Client;
-use crate::contact::{Contact, GrantRow};
-use crate::outbox::{Item, ItemKind, ItemRow, PartRow, SealedRow};
+use crate::contact::Contact;
+use crate::outbox::{Item, ItemKind, ItemRow, SealedRow};
 use crate::timers::Timer;
 
 /// More than this many messages behind in the ratchet, an unconfirmed content is encrypted anew (128 can be skipped).
@@ -26,15 +25,16 @@ impl Client {
     pub(crate) fn drive_contact(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get(&id) else { return };
         match contact.row.state {
-            ContactState::Blocked | ContactState::Request => self.close_route(now, id),
+            ContactState::Blocked | ContactState::Request => self.close_routes(now, id),
             ContactState::Adding | ContactState::Active => {
                 self.progress_hello(now, id);
+                self.tell_homes_if_due(now, id);
                 self.renew_if_unreadable(now, id);
                 self.commit_if_due(now, id);
                 self.seal_items(now, id);
                 self.receipt_if_due(now, id);
                 self.offer_if_due(now, id);
-                self.rest_route(now, id);
+                self.rest_routes(now, id);
             }
         }
         self.save_contact(id);
@@ -78,7 +78,7 @@ impl Client {
     /// New keys for the session, when they are due and it is our turn; otherwise the other side is asked, once an epoch.
     fn commit_if_due(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        if contact.row.grant.is_none() {
+        if contact.row.grants.is_empty() {
             return;
         }
         let (epoch_ms, messages, active_ms) = (contact.row.epoch_ms, contact.row.epoch_messages, contact.row.active_ms);
@@ -127,18 +127,9 @@ impl Client {
         contact.row.epoch_ms = now.wall_ms;
         contact.row.epoch_messages = 0;
         contact.changed = true;
-        let Some(grant) = contact.row.grant.clone() else { return };
         let row = ItemRow::new(item_id, id, ItemKind::Commit, content, now.wall_ms);
         let mut item = Item::new(ItemRow { body: bytes, ..row });
-        let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
-        item.seal(SealedRow {
-            session: number,
-            epoch,
-            generation: 0,
-            queue: grant.queue,
-            parts,
-            sealed_ms: now.wall_ms,
-        });
+        item.seal(SealedRow::new(number, epoch, 0, vec![], now.wall_ms));
         item.save(&mut self.writes);
         contact.outbox.insert(item_id, item);
     }
@@ -146,7 +137,9 @@ impl Client {
     /// Encrypts what waits, in order, as far as the window goes; and again what has aged too far.
     fn seal_items(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(grant) = contact.row.grant.clone() else { return };
+        if contact.row.grants.is_empty() {
+            return;
+        }
         let heard_us = contact.heard_us;
         let Some((number, session)) = contact.current_session() else { return };
         let (epoch, sent) = (session.epoch(), session.sent_in_epoch());
@@ -154,7 +147,6 @@ impl Client {
             let due = item.offer_us <= now.mono_us && item.row.kind == ItemKind::Content;
             let aged = |s: &SealedRow| {
                 s.session != number
-                    || s.queue != grant.queue
                     || epoch.saturating_sub(s.epoch) > STALE_EPOCHS
                     || (s.epoch == epoch && sent.saturating_sub(s.generation) > STALE_GENERATIONS)
             };
@@ -164,20 +156,8 @@ impl Client {
             due && item.is_settled() && item.row.sealed.as_ref().is_some_and(|s| unheeded || aged(s))
         };
         for item in contact.outbox.values_mut() {
-            if stale(item) {
+            if stale(item) || (item.row.sealed.is_some() && !item.fits(&contact.row.grants)) {
                 item.unseal();
-            }
-            let moved = item.row.sealed.as_ref().is_some_and(|s| s.queue != grant.queue);
-            if moved && item.row.kind == ItemKind::Welcome {
-                item.unseal();
-            }
-            if moved && item.row.kind == ItemKind::Commit {
-                let parts = envelopes(&grant, kind::MLS, &item.row.body, &mut self.rng);
-                let old = item.row.sealed.take();
-                if let Some(old) = old {
-                    item.seal(SealedRow { queue: grant.queue, parts, ..old });
-                    item.save(&mut self.writes);
-                }
             }
         }
         // Only texts count: the hello must always get through, since without my queue the contact cannot confirm a thing.
@@ -186,7 +166,7 @@ impl Client {
         let waiting = contact.outbox.values().filter(|item| item.row.sealed.is_none());
         let waiting: Vec<_> = waiting.map(|item| (item.row.id, is_text(item))).collect();
         for (item, is_text) in waiting {
-            if (is_text && under_way >= self.config.window) || !self.seal_item(now, id, item, &grant) {
+            if (is_text && under_way >= self.config.window) || !self.seal_item(now, id, item) {
                 break;
             }
             under_way += usize::from(is_text);
@@ -194,7 +174,7 @@ impl Client {
     }
 
     /// Seals one content in the current session. `false` when it cannot be sealed yet, and so nothing behind it.
-    fn seal_item(&mut self, now: Now, id: ContactId, item: u64, grant: &GrantRow) -> bool {
+    fn seal_item(&mut self, now: Now, id: ContactId, item: u64) -> bool {
         let Self { contacts, identity, rng, writes, .. } = self;
         let Some(contact) = contacts.get_mut(&id) else { return false };
         let receipts = contact.receipts();
@@ -206,7 +186,7 @@ impl Client {
         let Ok(mut content) = Content::decode(&row.body) else { return false };
         content.receipts = Some(receipts);
         content.jump = contact.row.jump;
-        let Some(sealed) = contact.seal_content(now, &content, grant, identity, rng) else { return false };
+        let Some(sealed) = contact.seal_content(now, &content, identity, rng) else { return false };
         contact.row.epoch_messages += 1;
         contact.row.active_ms = now.wall_ms;
         contact.changed = true;
@@ -231,18 +211,20 @@ impl Client {
         }
         let again = mem::take(&mut contact.ask_again);
         contact.receipt_due_us = None;
-        let Some(grant) = contact.row.grant.clone() else { return };
+        if contact.row.grants.is_empty() {
+            return;
+        }
         let content: [u8; 16] = self.random();
         let Self { contacts, identity, rng, .. } = self;
         let Some(contact) = contacts.get_mut(&id) else { return };
         let body = if again { Body::OfferAgain } else { Body::Receipt };
         let receipts = Some(contact.receipts());
         let bare = Content { id: content, seq: 0, jump: None, time_ms: now.wall_ms, receipts, body };
-        let Some(sealed) = contact.seal_content(now, &bare, &grant, identity, rng) else { return };
+        let Some(sealed) = contact.seal_content(now, &bare, identity, rng) else { return };
         let mut item = Item::new(ItemRow::new(0, id, ItemKind::Content, content, now.wall_ms));
         item.seal(sealed);
         // A receipt replaces the one before it unless that is on its way.
-        contact.volatile.retain(|old| !old.has_idle_part());
+        contact.volatile.retain(|old| !old.is_settled());
         contact.volatile.push_back(item);
     }
 
@@ -250,58 +232,44 @@ impl Client {
     fn offer_if_due(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let mut next = u64::MAX;
-        let mut due = !contact.volatile.is_empty();
+        let (mut fresh, mut again) = (!contact.volatile.is_empty(), None);
         for item in contact.outbox.values_mut().filter(|item| item.row.sealed.is_some()) {
             if item.offer_us > now.mono_us {
                 next = next.min(item.offer_us);
-                continue;
+            } else if item.is_held_anywhere() && item.is_settled() {
+                again = again.or(Some(item.row.id));
+            } else {
+                fresh |= item.is_settled() || item.is_half_offered();
             }
-            if !item.has_idle_part() && item.is_settled() {
-                item.reset_parts();
-            }
-            due |= item.has_idle_part();
         }
         if next != u64::MAX {
             self.timers.set_earlier(Timer::Contact(id), next);
         }
-        if due && self.open_route(now, id) {
-            self.offer_items(now, id);
+        // Not both at once: that would open sessions with two of the contact's peers in one moment.
+        let peer = match again {
+            _ if fresh => self.reach(now, id),
+            Some(item) => self.reach_next(now, id, item),
+            None => None,
+        };
+        if let Some(peer) = peer {
+            self.offer_items(now, id, peer);
         }
     }
 }
 
 impl Contact {
-    /// Encrypts a content in the current session and seals it for the contact's queue.
+    /// Encrypts a content in the current session.
     fn seal_content(
         &mut self,
         now: Now,
         content: &Content,
-        grant: &GrantRow,
         identity: &Identity,
         rng: &mut ChaCha20Rng,
     ) -> Option<SealedRow> {
         let plaintext = Zeroizing::new(content.encode().ok()?);
         let (number, session) = self.current_session()?;
         let ciphertext = session.encrypt(identity, rng, &plaintext).ok()?;
-        Some(SealedRow {
-            session: number,
-            epoch: ciphertext.epoch,
-            generation: ciphertext.generation,
-            queue: grant.queue,
-            parts: envelopes(grant, kind::MLS, &ciphertext.bytes, rng),
-            sealed_ms: now.wall_ms,
-        })
+        let (epoch, generation) = (ciphertext.epoch, ciphertext.generation);
+        Some(SealedRow::new(number, epoch, generation, ciphertext.bytes, now.wall_ms))
     }
-}
-
-/// Cuts and seals MLS bytes for a contact's queue, each envelope with a deposit id of its own.
-pub(crate) fn envelopes(grant: &GrantRow, kind: u8, bytes: &[u8], rng: &mut ChaCha20Rng) -> Vec<PartRow> {
-    use rand_core::Rng as _;
-    let sealed = envelope::seal_parts(&QueueId(grant.queue), &grant.seal_key, kind, bytes, rng).unwrap_or_default();
-    let part = |bytes| {
-        let mut deposit = [0; 16];
-        rng.fill_bytes(&mut deposit);
-        PartRow { deposit, bytes }
-    };
-    sealed.into_iter().map(part).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pirushka_e2e::content::{Body, Content, Profile, QueueGrant, Text};
+use pirushka_e2e::content::{Body, Content, HomesNews, Profile, QueueGrant, Text};
 use pirushka_e2e::envelope;
 use pirushka_wire::time::{MINUTE, SECOND};
 use pirushka_wire::{Fingerprint, Now, PeerAddress, PeerId, QueueId, QueueSecret};
@@ -32,7 +32,7 @@ impl Desk {
         contact.changed = true;
         client.contacts.insert(bob, contact);
         client.by_fingerprint.insert(Fingerprint([9; 32]), bob);
-        client.ensure_queue(NOW, bob);
+        client.ensure_queues(NOW, bob);
         let mut desk = Self { client, bob, disk: BTreeMap::new() };
         desk.commit();
         desk
@@ -81,6 +81,10 @@ impl Desk {
                 MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
             })
             .collect()
+    }
+
+    fn home(&mut self) -> &mut crate::home::Home {
+        self.client.homes.values_mut().next().expect("one home")
     }
 
     fn rows(&self, table: Table) -> usize {
@@ -179,7 +183,7 @@ fn an_older_grant_or_name_that_comes_late_changes_nothing() {
     desk.bob_says(3, Body::Profile(Profile { name: "bobby".into() }));
     desk.restart();
     let contact = &desk.client.contacts[&desk.bob];
-    assert_eq!(contact.peer(), Some(peer("new.example")));
+    assert_eq!(contact.peers(), [peer("new.example")]);
     assert_eq!(contact.row.claimed_name, "robert");
 }
 
@@ -212,12 +216,12 @@ fn contacts_whose_peers_are_dead_do_not_keep_others_from_being_reached() {
         let mut contact = Contact::new(id, id.0.to_string(), Fingerprint([0; 32]), ContactState::Active, NOW.wall_ms);
         contact.row.peer = Some(peer("dead.example").to_string());
         desk.client.contacts.insert(id, contact);
-        desk.client.open_route(NOW, id);
+        desk.client.reach(NOW, id);
         for query in desk.client.queries.keys().copied().collect::<Vec<_>>() {
             desk.client.handle_resolved(NOW, query, vec![]);
         }
     }
-    let reached = |id: &ContactId| desk.client.contacts[id].route.is_some();
+    let reached = |id: &ContactId| !desk.client.contacts[id].routes.is_empty();
     assert!(reached(&everybody.clone().next_back().unwrap()));
     assert_eq!(everybody.filter(reached).count(), crate::limits::ROUTES_MAX);
 }
@@ -238,20 +242,19 @@ fn a_commit_under_way_outlives_a_block() {
 #[test]
 fn a_changed_network_ends_every_pause_and_the_long_keepalive() {
     let mut desk = Desk::new();
-    desk.client.homes[0].keepalive_us = 110 * SECOND;
-    desk.client.open_route(NOW, desk.bob);
+    desk.home().keepalive_us = 110 * SECOND;
+    desk.client.reach(NOW, desk.bob);
     desk.bob_says(1, grant("dead.example"));
-    desk.client.open_route(NOW, desk.bob);
+    desk.client.reach(NOW, desk.bob);
     for query in desk.client.queries.keys().copied().collect::<Vec<_>>() {
         desk.client.handle_resolved(NOW, query, vec![]);
     }
-    let waits = |desk: &Desk| {
-        desk.client.contacts[&desk.bob].route.as_ref().is_some_and(|route| route.dial.waiting_until().is_some())
-    };
+    let waits =
+        |desk: &Desk| desk.client.contacts[&desk.bob].routes.values().any(|route| route.dial.waiting_until().is_some());
     assert!(waits(&desk));
     desk.client.network_changed(NOW);
     assert!(!waits(&desk));
-    assert_eq!(desk.client.homes[0].keepalive_us, ClientConfig::default().keepalive_us);
+    assert_eq!(desk.home().keepalive_us, ClientConfig::default().keepalive_us);
 }
 
 #[test]
@@ -286,4 +289,159 @@ fn t20_what_cannot_be_read_is_kept_up_to_a_bound() {
         desk.client.keep_pending(desk.bob, vec![n; 64 * 1024], true);
     }
     assert_eq!(desk.client.contacts[&desk.bob].pending.len(), 16);
+}
+
+/// Rows of alice's disk as the first format had them: one home peer; bob, who has two texts and a long one waiting at his
+/// peer; carol, whom alice introduced herself to; an invite.
+fn rows_of_format_1() -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+    let mut bytes = &include_bytes!("../tests/data/rows-of-format-1.bin")[..];
+    let mut rows = vec![];
+    while let Some((&[table, a, b], rest)) = bytes.split_first_chunk::<3>() {
+        let (key, rest) = rest.split_at(usize::from(u16::from_be_bytes([a, b])));
+        let (len, rest) = rest.split_first_chunk::<4>().unwrap();
+        let (value, rest) = rest.split_at(u32::from_be_bytes(*len) as usize);
+        let table = Table::ALL.into_iter().find(|t| *t as u8 == table).unwrap();
+        rows.push((table, key.to_vec(), value.to_vec()));
+        bytes = rest;
+    }
+    rows
+}
+
+#[test]
+fn a_profile_of_the_first_format_goes_on_with_several_homes() {
+    let rows: Vec<_> = rows_of_format_1().into_iter().filter(|(table, _, _)| table.is_loaded()).collect();
+    let mut disk: BTreeMap<_, _> = rows.iter().cloned().map(|(table, key, value)| ((table, key), value)).collect();
+    let mut client = Client::load(ClientConfig::default(), [2; 32], NOW, rows).expect("the first format loads");
+    let homes = client.homes();
+    assert_eq!((homes.len(), homes[0].role), (1, crate::HomeRole::Serving));
+    assert_eq!(homes[0].peer.host.as_str(), "peer-1.example");
+    let bob = client.find("bob").expect("a contact");
+    let contact = &client.contacts[&bob];
+    let hosts: Vec<_> = contact.peers().iter().map(|peer| peer.host.to_string()).collect();
+    assert_eq!(hosts, ["peer-2.example"]);
+    assert_eq!((contact.queues.len(), contact.row.grants.len()), (1, 1));
+    let waiting: Vec<_> = contact.outbox.values().filter(|item| item.row.message.is_some()).collect();
+    assert_eq!(waiting.len(), 3);
+    assert!(waiting.iter().all(|item| item.fits(&contact.row.grants)), "what was sealed is offered as it is");
+    assert!(client.contacts().iter().all(|contact| contact.knows_homes));
+    client.start(NOW);
+    client.add_home(NOW, peer("second.example")).expect("room for it");
+    for write in client.take_writes() {
+        match write.value {
+            Some(value) => disk.insert((write.table, write.key), value),
+            None => disk.remove(&(write.table, write.key)),
+        };
+    }
+    let rows = disk.into_iter().map(|((table, key), value)| (table, key, value));
+    let again = Client::load(ClientConfig::default(), [3; 32], NOW, rows).expect("loads what it wrote");
+    let roles: Vec<_> = again.homes().iter().map(|home| home.role).collect();
+    assert_eq!(roles, [crate::HomeRole::Serving, crate::HomeRole::Joining]);
+    assert_eq!(again.contacts[&bob].queues.len(), 2, "a queue at each home");
+}
+
+/// Bob with keys of his own, who can sign CARDs.
+fn signing_bob(desk: &mut Desk) -> pirushka_identity::Identity {
+    let identity = pirushka_identity::Identity::generate(&mut ChaCha20Rng::from_seed([11; 32]));
+    let row = &mut desk.client.contacts.get_mut(&desk.bob).unwrap().row;
+    row.fingerprint = identity.fingerprint().0;
+    identity
+}
+
+fn home(n: u8) -> PeerAddress {
+    PeerAddress { host: format!("home-{n}.example").parse().unwrap(), port: 47_000, peer_id: PeerId([n; 32]) }
+}
+
+fn news(bob: &pirushka_identity::Identity, card_seq: u64, homes: &[u8]) -> Body {
+    let peers: Vec<PeerAddress> = homes.iter().map(|&n| home(n)).collect();
+    let grant = |n: &u8| QueueGrant {
+        peer: home(*n),
+        queue: QueueId([*n; 16]),
+        secret: QueueSecret([5; 16]),
+        seal_key: [6; 32],
+        ticket: None,
+    };
+    let policy = pirushka_identity::IntroPolicy::Token;
+    let card = bob.sign_card(peers, policy, card_seq, NOW.wall_s() + 1000).encode();
+    Body::Card(HomesNews { card, grants: homes.iter().map(grant).collect() })
+}
+
+#[test]
+fn t26_an_old_card_played_again_changes_nothing() {
+    let mut desk = Desk::new();
+    let bob = signing_bob(&mut desk);
+    let hosts = |desk: &Desk| desk.client.contacts[&desk.bob].peers();
+    desk.bob_says(5, news(&bob, 200, &[2, 3]));
+    assert_eq!(hosts(&desk), [home(2), home(3)]);
+    desk.bob_says(3, news(&bob, 100, &[1]));
+    desk.bob_says(6, news(&bob, 150, &[1]));
+    assert_eq!(hosts(&desk)[..2], [home(2), home(3)], "the order of the newest CARD");
+    assert_eq!(desk.client.contacts[&desk.bob].card().map(|card| card.seq()), Some(200));
+    desk.restart();
+    desk.bob_says(7, news(&bob, 201, &[3]));
+    assert_eq!(hosts(&desk), [home(3)], "what the newest CARD does not name is void");
+    let forged = signing_bob_of([12; 32]);
+    desk.bob_says(8, news(&forged, 300, &[9]));
+    assert_eq!(hosts(&desk), [home(3)], "somebody else's CARD");
+}
+
+fn signing_bob_of(seed: [u8; 32]) -> pirushka_identity::Identity {
+    pirushka_identity::Identity::generate(&mut ChaCha20Rng::from_seed(seed))
+}
+
+#[test]
+fn a_contact_cannot_name_more_peers_than_are_kept() {
+    let mut desk = Desk::new();
+    let bob = signing_bob(&mut desk);
+    desk.bob_says(1, news(&bob, 100, &[1, 2, 3, 4]));
+    for n in 10..200 {
+        let Body::Card(HomesNews { grants, .. }) = news(&bob, 1, &[n]) else { unreachable!("news is a card") };
+        desk.bob_says(u64::from(n), Body::Grant(grants[0].clone()));
+    }
+    let peers = desk.client.contacts[&desk.bob].peers();
+    assert_eq!(peers.len(), crate::limits::GRANTS_MAX);
+    assert_eq!(peers[..4], [home(1), home(2), home(3), home(4)]);
+}
+
+#[test]
+fn homes_of_a_contact_are_not_reached_all_at_once() {
+    let mut desk = Desk::new();
+    let bob = signing_bob(&mut desk);
+    desk.bob_says(1, news(&bob, 100, &[1, 2, 3]));
+    desk.client.reach(NOW, desk.bob);
+    desk.client.reach(NOW, desk.bob);
+    assert_eq!(desk.client.contacts[&desk.bob].routes.len(), 1);
+    for query in desk.client.queries.keys().copied().collect::<Vec<_>>() {
+        desk.client.handle_resolved(NOW, query, vec![]);
+    }
+    desk.client.reach(NOW, desk.bob);
+    let tried: Vec<_> = desk.client.contacts[&desk.bob].routes.keys().copied().collect();
+    assert_eq!(tried, [PeerId([1; 32]), PeerId([2; 32])], "the next one after the verdict");
+}
+
+#[test]
+fn homes_are_added_removed_and_moved_within_bounds() {
+    let mut desk = Desk::new();
+    let client = &mut desk.client;
+    let first = client.homes()[0].peer.peer_id;
+    assert_eq!(client.remove_home(NOW, first), Err(crate::Misuse::LastHome));
+    assert_eq!(client.remove_home(NOW, PeerId([99; 32])), Err(crate::Misuse::NoSuchHome));
+    assert_eq!(client.add_home(NOW, peer("peer.example")), Err(crate::Misuse::HomeAlready));
+    for n in 11..14 {
+        client.add_home(NOW, home(n)).unwrap();
+    }
+    assert_eq!(client.add_home(NOW, home(14)), Err(crate::Misuse::TooManyHomes(4)));
+    assert_eq!(client.address().unwrap().peer_id, Some(first), "the others have not served me yet");
+    client.remove_home(NOW, PeerId([12; 32])).unwrap();
+    client.move_home(NOW, Some(PeerId([13; 32])), home(14)).unwrap();
+    let roles = |client: &Client| client.homes().iter().map(|home| home.peer.peer_id.0[0]).collect::<Vec<_>>();
+    assert_eq!(roles(client), [3, 11, 13, 14]);
+    client.move_home(NOW, None, home(20)).unwrap();
+    let id = client.home_order().into_iter().find(|id| client.homes[id].dial.peer == home(20)).unwrap();
+    client.home_serves(NOW, id);
+    assert_eq!(client.card_homes(), [home(20)]);
+    assert_eq!(roles(client), [20, 3], "those that never served are forgotten, the one that did is being left");
+    client.add_home(NOW, peer("peer.example")).unwrap();
+    assert_eq!(client.card_homes().len(), 2, "it is kept after all");
+    desk.restart();
+    assert_eq!(desk.client.homes().len(), 2);
 }

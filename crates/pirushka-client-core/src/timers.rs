@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::ContactId;
+use crate::home_row::HomeId;
 
 /// What a timer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,10 +14,10 @@ pub(crate) enum Timer {
     Gap(ContactId),
     /// Look for the key of a contact's peer again.
     Key(ContactId),
-    /// Try the home peer with this index again, or renew what it was told.
-    Home(usize),
-    /// Go on with probing for a longer keepalive.
-    Probe,
+    /// Try a home peer again, or renew what it was told.
+    Home(HomeId),
+    /// Go on with probing for a longer keepalive towards a home peer.
+    Probe(HomeId),
 }
 
 /// Deadlines in monotonic microseconds.

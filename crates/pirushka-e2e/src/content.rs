@@ -13,7 +13,7 @@
 mod body;
 mod codec;
 
-pub use body::{Body, Hello, Profile, QueueGrant, Text, TicketData, kind};
+pub use body::{Body, Hello, HomesNews, Profile, QueueGrant, Text, TicketData, kind};
 
 use minicbor::{Decode, Encode};
 use pirushka_wire::RangeSet;
@@ -26,6 +26,8 @@ pub const TEXT_MAX: usize = 64 * 1024;
 pub const FIRST_TEXT_MAX: usize = 1024;
 /// The longest name, in bytes of UTF-8.
 pub const NAME_MAX: usize = 256;
+/// The longest hello that a client makes: with the Welcome it has to fit the eight parts of an introduction.
+pub const HELLO_MAX: usize = 2048;
 /// The longest card.
 pub const CARD_MAX: usize = 4096;
 /// The most ranges of one receipt set; the highest are sent.

@@ -26,7 +26,7 @@ pub use checks::{Rule, Violation};
 pub use peer_node::PeerNode;
 pub use person::{Person, Said};
 pub use pirushka_client_core::{
-    Client, ClientConfig, CodeState, ContactId, ContactState, HomeState, MessageId, MessageState,
+    Client, ClientConfig, CodeState, ContactId, ContactState, HomeInfo, HomeRole, HomeState, MessageId, MessageState,
 };
 pub use plan::CrashPoint;
 pub use rand::Rand;

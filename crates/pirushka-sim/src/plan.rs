@@ -39,8 +39,10 @@ pub struct Absence {
 /// A user of the plan.
 #[derive(Debug, Clone)]
 pub struct UserPlan {
-    /// Number of its home peer.
+    /// Number of its first home peer.
     pub home: usize,
+    /// Further ones.
+    pub more_homes: Vec<usize>,
     #[allow(missing_docs)]
     pub nat: NatKind,
     /// See [`NatConfig::timeout_us`].
@@ -68,6 +70,15 @@ pub enum CrashPoint {
     AfterCommit,
 }
 
+/// What a person does about its home peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum HomesChange {
+    Add(usize),
+    Remove(usize),
+    Move { from: Option<usize>, to: usize },
+}
+
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs)]
@@ -89,6 +100,11 @@ pub enum Step {
     PeerOff {
         peer: usize,
         on: bool,
+    },
+    /// A person chooses other home peers (or, with a peer that it has or lacks already, does not).
+    Homes {
+        user: usize,
+        change: HomesChange,
     },
     Rebind(usize),
     Roam {
@@ -123,12 +139,16 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64, scale: Scale) -> Self {
         let mut rand = Rand::new(seed ^ 0x5eed_0000_0000_0000);
-        let peers = (0..rand.between(1, 3)).map(|_| limits(&mut rand)).collect::<Vec<_>>();
+        let peers_max = if scale.raw { 3 } else { 5 };
+        let peers = (0..rand.between(1, peers_max)).map(|_| limits(&mut rand)).collect::<Vec<_>>();
         let users = (0..rand.between(2, 4)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
         let calm_us = rand.between(20 * SECOND, scale.faults_us);
         let mut plan = Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us, absence: None };
         plan.messages(&mut rand, scale);
         plan.faults(&mut rand);
+        if !scale.raw {
+            plan.moves(&mut rand);
+        }
         plan.absence = rand.percent(10).then(|| Absence {
             user: rand.below(plan.users.len() as u64) as usize,
             us: if rand.percent(50) { rand.between(HOUR, DAY) } else { rand.between(DAY, 13 * DAY) },
@@ -175,6 +195,30 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Half of the seeds know people with several homes, and people who move.
+    fn moves(&mut self, rand: &mut Rand) {
+        let peers = self.peers.len() as u64;
+        if peers < 2 || rand.percent(50) {
+            return;
+        }
+        for user in &mut self.users {
+            user.more_homes = (0..rand.below(4)).map(|_| rand.below(peers) as usize).collect();
+        }
+        for _ in 0..rand.below(5) {
+            let user = rand.below(self.users.len() as u64) as usize;
+            let (peer, other) = (rand.below(peers) as usize, rand.below(peers) as usize);
+            let change = match rand.below(4) {
+                0 => HomesChange::Add(peer),
+                1 => HomesChange::Remove(peer),
+                2 => HomesChange::Move { from: None, to: peer },
+                _ => HomesChange::Move { from: Some(other), to: peer },
+            };
+            self.steps.push((rand.below(self.calm_us), Step::Homes { user, change }));
+        }
+    }
+}
+
 fn limits(rand: &mut Rand) -> PeerConfig {
     let mut config = PeerConfig::default();
     if rand.percent(30) {
@@ -189,6 +233,7 @@ fn limits(rand: &mut Rand) -> PeerConfig {
 fn user(rand: &mut Rand, peers: u64) -> UserPlan {
     UserPlan {
         home: rand.below(peers) as usize,
+        more_homes: vec![],
         nat: *rand.pick(&[NatKind::FullCone, NatKind::PortRestricted, NatKind::Symmetric]),
         nat_timeout_us: *rand.pick(&[30, 30, 60, 120]) * SECOND,
         skew_ms: rand.below(7_200_001) as i64 - 3_600_000,

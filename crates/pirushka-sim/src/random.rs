@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use pirushka_client_core::{Client, ClientConfig, HomeState, MessageId, Warning};
+use pirushka_client_core::{Client, ClientConfig, HomeInfo, HomeState, MessageId, Warning};
 use pirushka_netsim::LinkConfig;
 use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
 
 use crate::checks::{Rule, Violation};
 use crate::person::Person;
-use crate::plan::{Absence, CrashPoint, Plan, Scale, Step};
+use crate::plan::{Absence, CrashPoint, HomesChange, Plan, Scale, Step};
 use crate::rand::Rand;
 use crate::raw::{RawConfig, RawUser};
 use crate::world::{User, World};
@@ -151,7 +151,10 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         place.clock.skew_ms = user.skew_ms;
         let knobs = client_knobs(&mut rand);
         world.tell(name, format_args!("{knobs:?}"));
-        Person::add_at(&mut world, name, user.home, knobs, place, seeds);
+        let number = Person::add_at(&mut world, name, user.home, knobs, place, seeds);
+        for &peer in &user.more_homes {
+            world.add_home(number, peer);
+        }
     }
     world.tell("--", format_args!("{:?}", plan.weather));
     world.run_for(SECOND);
@@ -191,6 +194,7 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
     }
     let all = |world: &World<Person>| {
         all_contacts(world)
+            && everybody_knows(world)
             && sent.iter().all(|(from, id, key)| world.shown.contains(key) && world.is_delivered(*from, *id))
     };
     if !world.until(calm_us + SHOWN_US, all) && world.violations.is_empty() {
@@ -199,8 +203,9 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
             sent.iter().filter(|(_, _, key)| !world.shown.contains(key)).map(|(_, _, key)| key).collect();
         let unsure = sent.iter().filter(|(from, id, _)| !world.is_delivered(*from, *id)).count();
         let what = format!(
-            "contacts {}, {} of {} texts not shown, {unsure} without receipt, first {:?}",
+            "contacts {}, homes known {}, {} of {} texts not shown, {unsure} without receipt, first {:?}",
             all_contacts(&world),
+            everybody_knows(&world),
             missing.len(),
             sent.len(),
             missing.first()
@@ -321,6 +326,19 @@ fn real_step(
             });
         }
         Step::StartUser(user) => world.wake(user),
+        Step::Homes { user, change } => {
+            let done = match change {
+                HomesChange::Add(peer) => world.add_home(user, peer),
+                HomesChange::Remove(peer) => world.remove_home(user, peer),
+                HomesChange::Move { from, to } => world.move_home(user, from, to),
+            };
+            situations.count(match (done, change) {
+                (false, _) => "a change of homes is refused",
+                (true, HomesChange::Add(_)) => "somebody gets one more home",
+                (true, HomesChange::Remove(_)) => "somebody leaves a home",
+                (true, HomesChange::Move { .. }) => "somebody moves",
+            });
+        }
         common => situations.count(apply(world, rand, common)),
     }
 }
@@ -367,8 +385,14 @@ fn all_contacts(world: &World<Person>) -> bool {
 
 fn all_online(world: &World<Person>) -> bool {
     let online: u64 = world.peers.iter().filter_map(|node| Some(node.peer()?.stats().users_online)).sum();
-    online == world.users.len() as u64
-        && world.users.iter().all(|person| person.home_state() == Some(HomeState::Online))
+    let homes: Vec<HomeInfo> = (0..world.users.len()).flat_map(|user| world.homes(user)).collect();
+    online == homes.len() as u64 && homes.iter().all(|home| home.state == HomeState::Online)
+}
+
+/// Everybody has heard from every contact that it knows where he is served now.
+fn everybody_knows(world: &World<Person>) -> bool {
+    let contacts = world.users.iter().filter_map(Person::client).flat_map(Client::contacts);
+    contacts.into_iter().all(|contact| contact.knows_homes)
 }
 
 /// Carries out a step that has nothing to do with what kind of users there are; names the situation it makes.
@@ -413,7 +437,7 @@ pub(crate) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) 
             junk(world, rand, peer, how_many);
             "junk is sent"
         }
-        Step::Send { .. } | Step::CrashUser(..) | Step::StartUser(_) => "",
+        Step::Send { .. } | Step::CrashUser(..) | Step::StartUser(_) | Step::Homes { .. } => "",
     }
 }
 
@@ -519,6 +543,9 @@ impl Situations {
             }
             for (reason, n) in person.client().map(Client::refused).into_iter().flatten() {
                 *self.0.entry(reason).or_default() += n;
+            }
+            if person.client().is_some_and(|client| client.homes().len() > 1) {
+                self.count("somebody has several homes");
             }
             if person.gaps() > 0 {
                 self.count("a gap is shown");

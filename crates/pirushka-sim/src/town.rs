@@ -1,8 +1,8 @@
 //! What stories need: people who meet, write to each other, and wait.
 
-use pirushka_client_core::{CodeState, ContactId, ContactState, MessageId, MessageState};
-use pirushka_wire::Address;
+use pirushka_client_core::{Client, CodeState, ContactId, ContactState, HomeInfo, MessageId, MessageState};
 use pirushka_wire::time::{DAY, SECOND};
+use pirushka_wire::{Address, Now};
 
 use crate::person::{Person, Said};
 use crate::world::World;
@@ -170,6 +170,43 @@ impl World<Person> {
         self.users[user].crash(crate::plan::CrashPoint::Idle);
         let name = crate::world::User::name(&self.users[user]).to_owned();
         self.tell(&name, format_args!("is killed"));
+    }
+
+    /// One more peer serves a person; tells whether the client agrees.
+    pub fn add_home(&mut self, user: usize, peer: usize) -> bool {
+        let home = self.peers[peer].peer_address();
+        self.change_homes(user, |client, now| client.add_home(now, home).is_ok())
+    }
+
+    /// A person leaves a home peer; tells whether the client agrees.
+    pub fn remove_home(&mut self, user: usize, peer: usize) -> bool {
+        let id = self.peers[peer].peer_id();
+        self.change_homes(user, |client, now| client.remove_home(now, id).is_ok())
+    }
+
+    /// A person moves from one home peer, or from all, to another; tells whether the client agrees.
+    pub fn move_home(&mut self, user: usize, from: Option<usize>, to: usize) -> bool {
+        let (from, to) = (from.map(|peer| self.peers[peer].peer_id()), self.peers[to].peer_address());
+        self.change_homes(user, |client, now| client.move_home(now, from, to).is_ok())
+    }
+
+    fn change_homes(&mut self, user: usize, change: impl FnOnce(&mut Client, Now) -> bool) -> bool {
+        let now = self.now_of(user);
+        let changed = self.users[user].client_mut().is_some_and(|client| change(client, now));
+        self.settle_user(user);
+        changed
+    }
+
+    /// The peers that serve a person.
+    #[must_use]
+    pub fn homes(&self, user: usize) -> Vec<HomeInfo> {
+        self.users[user].client().map(Client::homes).unwrap_or_default()
+    }
+
+    /// Whether a contact of a person knows where that person is served now, as far as the person has heard.
+    #[must_use]
+    pub fn knows_homes(&self, of: usize, who: usize) -> bool {
+        self.users[of].contact(self.users[who].fingerprint()).is_some_and(|contact| contact.knows_homes)
     }
 
     /// Everything that one may want to know when a story does not end well.

@@ -5,6 +5,7 @@ mod bad_days;
 mod contacts;
 mod facts;
 mod holding;
+mod homes;
 mod meeting;
 mod network;
 mod raw;

@@ -1,6 +1,6 @@
 //! Vectors of what only the two people can read: envelopes, contents, the six digits.
 
-use pirushka_e2e::content::{Hello, Profile, QueueGrant, Receipts, Text, TicketData};
+use pirushka_e2e::content::{Hello, HomesNews, Profile, QueueGrant, Receipts, Text, TicketData};
 use pirushka_e2e::sas::{Reaction, SasStep, Verification};
 use pirushka_e2e::{Body, Content, envelope, verify};
 use pirushka_wire::{Fingerprint, IntroToken, QueueId, QueueSecret, RangeSet};
@@ -61,7 +61,13 @@ pub(super) fn contents() -> Vec<Value> {
         sas: Some(commit),
         token: Some(IntroToken([0x10; 16])),
         text: Some("hi".into()),
+        more_grants: vec![],
     };
+    let second = QueueGrant { queue: QueueId([0x0e; 16]), ticket: None, ..grant.clone() };
+    let second_json = json!({ "0": ["peer.example", 7117, hex_of(&PEER.0)], "1": "0e".repeat(16), "2": "0b".repeat(16),
+        "3": hex_of(&SEAL_KEY) });
+    let two_homes = Hello { sas: None, token: None, text: None, more_grants: vec![second.clone()], ..hello.clone() };
+    let news = HomesNews { card: vec![0xca; 3], grants: vec![grant.clone(), second] };
     let bodies = [
         (
             "a text in another script",
@@ -79,8 +85,14 @@ pub(super) fn contents() -> Vec<Value> {
             Body::Hello(Box::new(hello)),
             json!({ "0": "cacaca", "1": grant_json.clone(), "2": "Алиса", "3": commit_json.clone(), "4": "10".repeat(16), "5": "hi" }),
         ),
-        ("a queue for you", Body::Grant(grant), grant_json),
-        ("a new card", Body::Card(vec![0xca; 3]), json!({ "0": "cacaca" })),
+        (
+            "hello of somebody with two home peers",
+            Body::Hello(Box::new(two_homes)),
+            json!({ "0": "cacaca", "1": grant_json.clone(), "2": "Алиса", "6": [second_json.clone()] }),
+        ),
+        ("a queue for you", Body::Grant(grant), grant_json.clone()),
+        ("a new card", Body::Card(HomesNews { card: vec![0xca; 3], grants: vec![] }), json!({ "0": "cacaca" })),
+        ("a new card and its queues", Body::Card(news), json!({ "0": "cacaca", "1": [grant_json, second_json] })),
         ("a step of the six digits", Body::Sas(commit), json!({ "0": commit_json })),
         ("please commit", Body::PleaseCommit, Value::Null),
         ("a new name", Body::Profile(Profile { name: "Alice".into() }), json!({ "0": "Alice" })),

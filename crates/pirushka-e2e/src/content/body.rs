@@ -3,9 +3,10 @@
 use std::fmt;
 
 use minicbor::{Decode, Encode};
+use pirushka_identity::HOMES_MAX;
 use pirushka_wire::{IntroToken, PeerAddress, QueueId, QueueSecret};
 
-use super::{CARD_MAX, ContentError, FIRST_TEXT_MAX, NAME_MAX, TEXT_MAX, codec, too_long};
+use super::{CARD_MAX, ContentError, FIRST_TEXT_MAX, HELLO_MAX, NAME_MAX, TEXT_MAX, codec, too_long};
 use crate::sas::SasStep;
 
 /// The number of each kind.
@@ -33,8 +34,8 @@ pub enum Body {
     Hello(Box<Hello>),
     /// A queue for your messages to me, instead of the one before.
     Grant(QueueGrant),
-    /// My new signed card, encoded.
-    Card(Vec<u8>),
+    /// My new signed card, and the queues at the peers that it names.
+    Card(HomesNews),
     /// A step of the six digits.
     Sas(SasStep),
     /// My peer was restarted and has lost what it held: offer again what I did not confirm. Never receipted itself.
@@ -86,6 +87,39 @@ pub struct Hello {
     /// A first text, at most 1 KiB.
     #[n(5)]
     pub text: Option<String>,
+    /// The queues at my other home peers, in the order of the card.
+    #[cbor(n(6), with = "codec::grants", has_nil)]
+    pub more_grants: Vec<QueueGrant>,
+}
+
+impl Hello {
+    /// All queues, in the order of the card.
+    pub fn grants(&self) -> impl Iterator<Item = &QueueGrant> {
+        self.grant.iter().chain(&self.more_grants)
+    }
+
+    /// Takes these queues in, as many as an introduction has room for; tells whether it is all of them.
+    pub fn set_grants(&mut self, grants: Vec<QueueGrant>) -> bool {
+        let given = grants.len();
+        let mut grants = grants.into_iter();
+        self.grant = grants.next();
+        self.more_grants = grants.collect();
+        // Encoding into memory does not fail.
+        while minicbor::to_vec(&*self).map_or(0, |bytes| bytes.len()) > HELLO_MAX && self.more_grants.pop().is_some() {}
+        self.grants().count() == given
+    }
+}
+
+/// Where I am reached now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct HomesNews {
+    /// My signed card, encoded.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub card: Vec<u8>,
+    /// The queues at the peers that it names, in its order.
+    #[cbor(n(1), with = "codec::grants", has_nil)]
+    pub grants: Vec<QueueGrant>,
 }
 
 /// A contact queue, handed to the one who may write to it.
@@ -149,13 +183,6 @@ pub struct Profile {
 
 #[derive(Encode, Decode)]
 #[cbor(map)]
-struct Card {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    card: Vec<u8>,
-}
-
-#[derive(Encode, Decode)]
-#[cbor(map)]
 struct Sas {
     #[n(0)]
     step: SasStep,
@@ -191,7 +218,7 @@ impl Body {
             Self::Text(text) => minicbor::to_vec(text),
             Self::Hello(hello) => minicbor::to_vec(hello),
             Self::Grant(grant) => minicbor::to_vec(grant),
-            Self::Card(card) => minicbor::to_vec(Card { card: card.clone() }),
+            Self::Card(news) => minicbor::to_vec(news),
             Self::Sas(step) => minicbor::to_vec(Sas { step: *step }),
             Self::Profile(profile) => minicbor::to_vec(profile),
             Self::Unknown { kind: _, raw } => Ok(raw.clone()),
@@ -206,7 +233,7 @@ impl Body {
             kind::TEXT => Self::Text(codec::exact(raw)?),
             kind::HELLO => Self::Hello(Box::new(codec::exact(raw)?)),
             kind::GRANT => Self::Grant(codec::exact(raw)?),
-            kind::CARD => Self::Card(codec::exact::<Card>(raw)?.card),
+            kind::CARD => Self::Card(codec::exact(raw)?),
             kind::SAS => Self::Sas(codec::exact::<Sas>(raw)?.step),
             kind::PLEASE_COMMIT => Self::PleaseCommit,
             kind::OFFER_AGAIN => Self::OfferAgain,
@@ -221,9 +248,13 @@ impl Body {
             Self::Hello(hello) => {
                 too_long("card", hello.card.len(), CARD_MAX)?;
                 too_long("name", hello.name.len(), NAME_MAX)?;
+                too_long("list of grants", hello.grants().count(), HOMES_MAX)?;
                 too_long("first text", hello.text.as_ref().map_or(0, String::len), FIRST_TEXT_MAX)
             }
-            Self::Card(card) => too_long("card", card.len(), CARD_MAX),
+            Self::Card(news) => {
+                too_long("card", news.card.len(), CARD_MAX)?;
+                too_long("list of grants", news.grants.len(), HOMES_MAX)
+            }
             Self::Profile(profile) => too_long("name", profile.name.len(), NAME_MAX),
             Self::Receipt
             | Self::OfferAgain

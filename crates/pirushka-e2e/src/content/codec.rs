@@ -96,6 +96,37 @@ pub(super) mod peer_address {
     }
 }
 
+/// Grants as an array; left out where there are none.
+pub(super) mod grants {
+    use minicbor::{Decoder, Encoder, decode::Error as DecodeError, encode::Error as EncodeError, encode::Write};
+    use pirushka_identity::HOMES_MAX;
+
+    use crate::content::QueueGrant;
+
+    pub(crate) fn encode<C, W: Write>(
+        grants: &[QueueGrant],
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        e.array(grants.len() as u64)?;
+        grants.iter().try_for_each(|grant| e.encode_with(grant, ctx).map(drop))
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<QueueGrant>, DecodeError> {
+        let items = d.array()?.filter(|&items| items <= HOMES_MAX as u64);
+        let items = items.ok_or_else(|| DecodeError::message("not as many grants as homes"))?;
+        (0..items).map(|_| d.decode_with(ctx)).collect()
+    }
+
+    pub(crate) fn nil() -> Option<Vec<QueueGrant>> {
+        Some(vec![])
+    }
+
+    pub(crate) fn is_nil(grants: &[QueueGrant]) -> bool {
+        grants.is_empty()
+    }
+}
+
 /// `[first, length - 1, first, length - 1, ...]`, the highest ranges if there are too many.
 pub(super) mod ranges {
     use minicbor::{Decoder, Encoder, decode::Error as DecodeError, encode::Error as EncodeError, encode::Write};

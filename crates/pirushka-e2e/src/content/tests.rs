@@ -28,6 +28,7 @@ fn hello() -> Hello {
         sas: Some(SasStep::Commit { vid: [1; 16], attempt: 1, commitment: [2; 32] }),
         token: Some(IntroToken([6; 16])),
         text: Some("привет".into()),
+        more_grants: vec![],
     }
 }
 
@@ -40,7 +41,9 @@ fn every_body() -> Vec<Body> {
         Body::Hello(Box::default()),
         Body::Grant(grant()),
         Body::Grant(QueueGrant { ticket: None, ..grant() }),
-        Body::Card(vec![1, 2, 3]),
+        Body::Card(HomesNews { card: vec![1, 2, 3], grants: vec![] }),
+        Body::Card(HomesNews { card: vec![1; 500], grants: vec![grant(); 4] }),
+        Body::Hello(Box::new(Hello { more_grants: vec![grant(); 3], ..hello() })),
         Body::Sas(SasStep::Answer { vid: [1; 16], nonce: [2; 32] }),
         Body::Sas(SasStep::Open { vid: [1; 16], nonce: [2; 32] }),
         Body::PleaseCommit,
@@ -101,6 +104,29 @@ fn a_printed_grant_shows_neither_secret_nor_keys() {
 }
 
 #[test]
+fn a_hello_takes_as_many_grants_as_an_introduction_has_room_for() {
+    let far = |n: u8| {
+        let host = vec!["x".repeat(60); 4].join(".").parse().unwrap();
+        QueueGrant { peer: PeerAddress { host, port: 7117, peer_id: PeerId([n; 32]) }, ..grant() }
+    };
+    // As long as the CARD of somebody with such peers.
+    let mut hello = Hello { card: vec![1; 1000], text: None, ..hello() };
+    assert!(hello.set_grants(vec![grant(); 4]));
+    assert_eq!(hello.grants().count(), 4);
+    assert!(!hello.set_grants((0..4).map(far).collect()));
+    assert!((1..4).contains(&hello.grants().count()));
+    assert!(hello.set_grants(vec![far(0)]));
+}
+
+#[test]
+fn more_grants_than_a_card_names_homes_are_refused() {
+    let five = Body::Card(HomesNews { card: vec![1], grants: vec![grant(); 5] });
+    assert!(content(five).encode().is_err());
+    let five = Body::Hello(Box::new(Hello { more_grants: vec![grant(); 4], ..hello() }));
+    assert!(content(five).encode().is_err());
+}
+
+#[test]
 fn limits_hold_when_writing_and_when_reading() {
     let long = Body::Text(Text { text: "x".repeat(TEXT_MAX + 1), reply_to: None });
     let error = ContentError::TooLong { field: "text", len: TEXT_MAX + 1, max: TEXT_MAX };
@@ -126,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_content_is_read_or_refused(which in 0usize..13, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn a_damaged_content_is_read_or_refused(which in 0usize..15, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = content(every_body().remove(which)).encode().unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;
