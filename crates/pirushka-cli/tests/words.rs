@@ -81,7 +81,7 @@ const WRONG: [&[&str]; 18] = [
     &["contact", "add", "peer.example/a4f5c"],
     &["contact", "add", "\u{1b}[2J\u{202e}//evil"],
     &["peer", "check", "peer.example"],
-    &["peer", "set", "https://peer.example"],
+    &["peer", "add", "https://peer.example"],
     &["status"],
     &["--profile", "../etc", "status"],
 ];

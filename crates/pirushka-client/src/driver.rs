@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pirushka_client_core::{Client, ClientConfig, ContactId, Event, QueryId, Warning};
-use pirushka_wire::{Now, PeerId};
+use pirushka_client_core::{Client, ClientConfig, ContactId, ContactInfo, Event, QueryId, Warning};
+use pirushka_wire::{Now, PeerAddress, PeerId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -59,6 +59,8 @@ pub(crate) enum Told {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     names: Mutex<BTreeMap<ContactId, String>>,
+    /// Where contacts are served: `host[:port]` by key.
+    peers: Mutex<BTreeMap<[u8; 32], String>>,
     dns_errors: Mutex<BTreeMap<String, String>>,
 }
 
@@ -66,6 +68,17 @@ impl Board {
     /// What I call this contact.
     pub(crate) fn name(&self, contact: ContactId) -> String {
         locked(&self.names).get(&contact).cloned().unwrap_or_default()
+    }
+
+    /// Where the peer with this key is, if it serves a contact.
+    pub(crate) fn peer(&self, key: &[u8; 32]) -> Option<String> {
+        locked(&self.peers).get(key).cloned()
+    }
+
+    fn know_peers(&self, contact: &ContactInfo) {
+        let place = |peer: &PeerAddress| peer.to_string().split('?').next().map(str::to_owned);
+        let places = contact.homes.iter().filter_map(|peer| Some((peer.peer_id.0, place(peer)?)));
+        locked(&self.peers).extend(places);
     }
 
     /// Why a host name has no address, if it was asked for last and has none.
@@ -431,6 +444,7 @@ impl Shell {
             return Ok(());
         };
         locked(&self.board.names).insert(id, contact.name.clone());
+        self.board.know_peers(&contact);
         self.tell(EventView::Contact { contact: contact.into() });
         Ok(())
     }
@@ -501,7 +515,9 @@ impl Shell {
 
     /// Brings what depends on the client up to date with it.
     fn loaded(&mut self) -> Result<()> {
-        let names: BTreeMap<_, _> = self.client.contacts().into_iter().map(|c| (c.id, c.name)).collect();
+        let contacts = self.client.contacts();
+        contacts.iter().for_each(|contact| self.board.know_peers(contact));
+        let names: BTreeMap<_, _> = contacts.into_iter().map(|c| (c.id, c.name)).collect();
         self.store.keep_conversations(&names.keys().copied().collect())?;
         *locked(&self.board.names) = names;
         Ok(())

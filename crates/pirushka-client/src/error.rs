@@ -150,7 +150,12 @@ impl From<Misuse> for Error {
             Misuse::NotARequest(_) => (Code::BadInput, Some("see `pirushka contact list`")),
             Misuse::NotAccepted(_) => (Code::Refused, Some("`pirushka contact accept NAME`")),
             Misuse::TextTooLong(_) => (Code::BadInput, Some("send it in several messages")),
-            Misuse::NoHome => (Code::Config, Some("`pirushka peer set ADDRESS` sets one")),
+            Misuse::NoHome => (Code::Config, Some("`pirushka peer add ADDRESS` chooses one")),
+            Misuse::TooManyHomes(_) => {
+                (Code::Refused, Some("`pirushka peer show`, then `pirushka peer remove ADDRESS`"))
+            }
+            Misuse::HomeAlready | Misuse::NoSuchHome => (Code::BadInput, Some("see `pirushka peer show`")),
+            Misuse::LastHome => (Code::Refused, Some("`pirushka peer move ADDRESS` moves to another one")),
             Misuse::TooManyInvites(_) => {
                 (Code::Refused, Some("`pirushka invite list`, then `pirushka invite revoke ID`"))
             }

@@ -350,6 +350,30 @@ impl Handle {
         self.nothing(Request::SetHome { peer: peer.to_owned() }).await
     }
 
+    /// One more peer (`host[:port]?k=...`) that serves me. Contacts learn of it when it has served me once.
+    ///
+    /// # Errors
+    /// [`Code::BadInput`], [`Code::Refused`].
+    pub async fn home_add(&self, peer: &str) -> Result<()> {
+        self.nothing(Request::HomeAdd { peer: peer.to_owned() }).await
+    }
+
+    /// Leaves a home peer, named by its address or by `host[:port]`. It serves me until everybody knows.
+    ///
+    /// # Errors
+    /// [`Code::BadInput`], [`Code::Refused`].
+    pub async fn home_remove(&self, peer: &str) -> Result<()> {
+        self.nothing(Request::HomeRemove { peer: peer.to_owned() }).await
+    }
+
+    /// Moves from one home peer, or from all, to another.
+    ///
+    /// # Errors
+    /// [`Code::BadInput`].
+    pub async fn home_move(&self, from: Option<&str>, to: &str) -> Result<()> {
+        self.nothing(Request::HomeMove { from: from.map(str::to_owned), to: to.to_owned() }).await
+    }
+
     /// Revokes an invite; holds even while the peer is down.
     ///
     /// # Errors

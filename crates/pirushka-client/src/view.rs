@@ -1,6 +1,8 @@
 //! What faces see: people, messages, peers as plain data. Fields are only ever added.
 
-use pirushka_client_core::{AddingTrouble, CodeState, ContactInfo, ContactState, Failure, HomeInfo, HomeState};
+use pirushka_client_core::{
+    AddingTrouble, CodeState, ContactInfo, ContactState, Failure, HomeInfo, HomeRole, HomeState,
+};
 use pirushka_client_core::{InviteInfo, Message, MessageBody, MessageState};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,9 @@ pub struct ContactView {
     pub code: CodeView,
     /// Where it is served, as peer addresses.
     pub homes: Vec<String>,
+    /// It knows where I am served now, or is nobody whom I would tell.
+    #[serde(default)]
+    pub knows_homes: bool,
     /// My messages to it that have no receipt.
     pub unreceipted: usize,
     /// Why it cannot be reached for the first time yet.
@@ -150,6 +155,9 @@ pub enum StateView {
     Held {
         /// Until then, Unix milliseconds.
         until_ms: u64,
+        /// By which of its peers: `host[:port]`, while that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
     },
     /// On the recipient's disk.
     Delivered,
@@ -228,6 +236,24 @@ pub struct HomeView {
     pub peer: String,
     #[allow(missing_docs)]
     pub state: HomeStateView,
+    /// Where it stands on the way into my CARD and out of it.
+    #[serde(default)]
+    pub role: HomeRoleView,
+    /// It serves me at most until then, Unix milliseconds (leaving).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving_until_ms: Option<u64>,
+    /// Since when it is in that state, Unix milliseconds, if that began since the engine started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    /// Messages that it holds for me, as it said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<u32>,
+    /// How often it was found restarted.
+    #[serde(default)]
+    pub restarts: u32,
+    /// When it was last found restarted, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_ms: Option<u64>,
     /// Round-trip time, microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt_us: Option<u64>,
@@ -239,6 +265,19 @@ pub struct HomeView {
     /// Why the host name could not be looked up, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns_error: Option<String>,
+}
+
+/// Where a home peer stands on the way into my CARD and out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HomeRoleView {
+    /// It has not served me yet: contacts do not know of it.
+    Joining,
+    /// It stands in my CARD.
+    #[default]
+    Serving,
+    /// Contacts are told that I leave it; it serves me until they know.
+    Leaving,
 }
 
 /// The path to a home peer.
@@ -454,6 +493,7 @@ impl From<ContactInfo> for ContactView {
                 CodeState::Forged => CodeView::Forged,
             },
             homes: info.homes.iter().map(ToString::to_string).collect(),
+            knows_homes: info.knows_homes,
             unreceipted: info.unreceipted,
             trouble: info.trouble.map(TroubleView::from),
         }
@@ -478,7 +518,7 @@ impl From<AddingTrouble> for TroubleView {
 impl MessageView {
     /// The view of a row; `name` is the contact's.
     #[must_use]
-    pub(crate) fn new(message: Message, name: String) -> Self {
+    pub(crate) fn new(message: Message, name: String, held_at: Option<String>) -> Self {
         Self {
             id: message.id.0,
             contact: message.contact.0,
@@ -487,7 +527,7 @@ impl MessageView {
             content: data_encoding::HEXLOWER.encode(&message.content),
             sent_ms: message.sent_ms,
             stored_ms: message.stored_ms,
-            state: message.state.into(),
+            state: StateView::new(message.state, held_at),
             body: match message.body {
                 MessageBody::Text(text) => BodyView::Text { text },
                 MessageBody::Gap { missing } => BodyView::Gap { missing },
@@ -498,11 +538,12 @@ impl MessageView {
     }
 }
 
-impl From<MessageState> for StateView {
-    fn from(state: MessageState) -> Self {
+impl StateView {
+    /// `held_at`: where the peer is that holds it, if that is known.
+    pub(crate) fn new(state: MessageState, held_at: Option<String>) -> Self {
         match state {
             MessageState::Queued => Self::Queued,
-            MessageState::Held { until_ms } => Self::Held { until_ms },
+            MessageState::Held { until_ms, peer: _ } => Self::Held { until_ms, peer: held_at },
             MessageState::Delivered => Self::Delivered,
             MessageState::Read => Self::Read,
             MessageState::Failed { reason: Failure::ContactGone } => {
@@ -528,9 +569,20 @@ impl From<InviteInfo> for InviteView {
 
 impl HomeView {
     pub(crate) fn new(info: &HomeInfo, dns_error: Option<String>) -> Self {
+        let (role, leaving_until_ms) = match info.role {
+            HomeRole::Joining => (HomeRoleView::Joining, None),
+            HomeRole::Serving => (HomeRoleView::Serving, None),
+            HomeRole::Leaving { until_ms } => (HomeRoleView::Leaving, Some(until_ms)),
+        };
         Self {
             peer: info.peer.to_string(),
             state: info.state.into(),
+            role,
+            leaving_until_ms,
+            since_ms: info.since_ms,
+            holds: info.holds,
+            restarts: info.restarts,
+            restarted_ms: info.restarted_ms,
             rtt_us: info.rtt_us,
             observed: info.observed.map(|a| a.to_string()),
             keepalive_s: info.keepalive_s,

@@ -44,8 +44,8 @@ fn every_command_names_what_is_wrong_with_its_arguments() {
         &["chat", "history", "bob", "--last", "-1"],
         &["peer", "check", "peer.example"],
         &["peer", "check", &format!("peer.example/{hex}?k=")],
-        &["peer", "set"],
-        &["peer", "set", &format!("peer.example/{hex}")],
+        &["peer", "add"],
+        &["peer", "add", &format!("peer.example/{hex}")],
         &["engine"],
         &["completions", "tcsh9"],
     ] {

@@ -165,9 +165,9 @@ fn fact_13_an_address_is_the_peers_host_and_the_fingerprint_and_changes_with_the
     let fingerprint = identity["fingerprint"].as_str().unwrap();
     let expected = |peer: &str| peer.replacen('?', &format!("/{fingerprint}?"), 1);
     assert_eq!(identity["address"], expected(&one.address));
-    let moved = alice.ok(&["peer", "set", &two.address]);
-    assert_eq!(moved["address"], expected(&two.address));
-    assert_eq!(moved["fingerprint"], fingerprint);
+    alice.ok(&["peer", "move", &two.address]);
+    until("the new peer serves her", || alice.ok(&["id", "show"])["address"] == expected(&two.address));
+    assert_eq!(alice.ok(&["id", "show"])["fingerprint"], fingerprint);
 }
 
 #[test]

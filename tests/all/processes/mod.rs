@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod engine;
 mod facts;
+mod homes;
 mod memory;
 mod natlab;
 mod operating;

@@ -17,7 +17,7 @@ const FILTERS: [(&str, &str); 13] = [
     (r"\d{3} \d{3}", "[digits]"),
     (r"\d+(\.\d+)? (ms|s)\b", "[time]"),
     (r#""([a-z]+_(us|ms|s)|pid|cursor|faces)":\d+"#, r#""$1":0"#),
-    (r#"\{"after_us":\d+,"state":"held"[^}]*\},"#, ""),
+    (r#"\{"after_us":\d+,("peer":"[^"]*",)?"state":"held"[^}]*\},"#, ""),
     (r#""content":"[0-9a-f]{32}""#, r#""content":"[id]""#),
     (r"(\d{4}-\d\d-\d\d )?\d\d:\d\d", "[when]"),
     (r#"process \d+|-----BEGIN[^"]*-----\\n"#, "[…]"),

@@ -37,7 +37,7 @@ pub async fn run(context: &Context, init: Init) -> Outcome {
     }
     super::id::say(out, &made.identity);
     out.advise(protection_note(&made.protection));
-    let next = if init.peer.is_some() { "invite new" } else { "peer set ADDRESS" };
+    let next = if init.peer.is_some() { "invite new" } else { "peer add ADDRESS" };
     out.advise(text("ui.next", &[("command", &context.command(next))]));
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! `peer`: the one that serves me, and whether any peer answers.
+//! `peer`: those that serve me, who knows of them, and whether any peer answers.
 
 use std::time::Duration;
 
-use pirushka_client::{HomeView, PeerCheck, check_peer};
+use pirushka_client::{ContactStateView, ContactView, HomeRoleView, HomeView, PeerCheck, check_peer};
 use pirushka_wire::HomeAddress;
 
 use super::status::home_in_words;
@@ -10,29 +10,88 @@ use crate::args::Peer;
 use crate::context::Context;
 use crate::fault::Outcome;
 use crate::lang::text;
-use crate::out::{self, Out};
+use crate::out::{self, Out, clean};
 use crate::trouble::fault;
 use crate::when;
 
-/// `peer show|check|set`
+/// `peer show|check|add|remove|move`
 ///
 /// # Errors
 /// There is no peer, or it does not answer (with the cause).
 pub async fn run(context: &Context, peer: Peer) -> Outcome {
     match peer {
-        Peer::Show => show(context).await,
+        Peer::Show { contacts } => show(context, contacts).await,
         Peer::Check { address, timeout } => check(context, address, timeout).await,
-        Peer::Set { address } => set(context, &address).await,
+        Peer::Add { address } => {
+            context.engine().await?.home_add(&address.to_string()).await.map_err(fault)?;
+            changed(context).await
+        }
+        Peer::Remove { address } => {
+            context.engine().await?.home_remove(&address).await.map_err(fault)?;
+            changed(context).await
+        }
+        Peer::Move { address, from } => {
+            context.engine().await?.home_move(from.as_deref(), &address.to_string()).await.map_err(fault)?;
+            changed(context).await
+        }
     }
 }
 
-async fn show(context: &Context) -> Outcome {
+/// What is so after a change: the peers, and what happens next by itself.
+async fn changed(context: &Context) -> Outcome {
     let homes = context.engine().await?.status().await.map_err(fault)?.homes;
+    homes.iter().for_each(|home| {
+        if context.out.json {
+            context.out.record("peer", home);
+        } else {
+            context.out.say(format!("{} {}", out::label(&text("label.peer", &[])), home_in_words(home)));
+        }
+    });
+    let is = |role| homes.iter().any(|home| home.role == role);
+    if is(HomeRoleView::Joining) {
+        context.out.advise(text("peer.joins", &[]));
+    }
+    if is(HomeRoleView::Leaving) {
+        context.out.advise(text("peer.leaves", &[]));
+    }
+    Ok(())
+}
+
+async fn show(context: &Context, contacts: bool) -> Outcome {
+    let engine = context.engine().await?;
+    let homes = engine.status().await.map_err(fault)?.homes;
     if homes.is_empty() {
         return Err(super::id::no_peer());
     }
     homes.iter().for_each(|home| say_home(context.out, home));
+    let people = engine.contacts().await.map_err(fault)?;
+    let people: Vec<_> = people.iter().filter(|person| person.state == ContactStateView::Active).collect();
+    let behind = people.iter().filter(|person| !person.knows_homes).count();
+    if contacts {
+        people.iter().for_each(|person| say_knows(context.out, person));
+    } else if behind > 0 && !context.out.json {
+        let counts = [("n", &*behind.to_string()), ("all", &*people.len().to_string())];
+        context.out.say(text("peer.behind", &counts));
+        context.out.advise(text("peer.who", &[]));
+    }
     Ok(())
+}
+
+/// A contact, and whether it has confirmed that it knows my peers.
+#[derive(serde::Serialize)]
+struct Knows<'a> {
+    name: &'a str,
+    fingerprint: &'a str,
+    knows_homes: bool,
+}
+
+fn say_knows(out: Out, person: &ContactView) {
+    let ContactView { name, fingerprint, knows_homes, .. } = person;
+    if out.json {
+        return out.record("peer_contact", &Knows { name, fingerprint, knows_homes: *knows_homes });
+    }
+    let key = if *knows_homes { "peer.knows" } else { "peer.knows_not" };
+    out.say(format!("{} {}", out::label(&clean(name)), text(key, &[])));
 }
 
 fn say_home(out: Out, home: &HomeView) {
@@ -43,22 +102,23 @@ fn say_home(out: Out, home: &HomeView) {
     let line = |label: &str, value: &str| out.say(format!("{} {value}", out::label(&text(label, &[]))));
     line("label.peer", &home_in_words(home));
     line("label.address", &home.peer);
+    if let Some(until) = home.leaving_until_ms {
+        line("label.leaving", &text("peer.until", &[("until", &when::moment(until))]));
+    }
+    if let Some(since) = home.since_ms {
+        line("label.since", &when::moment(since));
+    }
     if let Some(observed) = &home.observed {
         line("label.seen_as", observed);
     }
     line("label.keepalive", &format!("{} s", home.keepalive_s));
-}
-
-async fn set(context: &Context, address: &HomeAddress) -> Outcome {
-    let engine = context.engine().await?;
-    engine.set_home(&address.to_string()).await.map_err(fault)?;
-    let identity = engine.identity().await.map_err(fault)?;
-    if context.out.json {
-        context.out.record("identity", &identity);
-    } else {
-        super::id::say(context.out, &identity);
+    if let Some(holds) = home.holds {
+        line("label.holds", &text("peer.holds", &[("n", &holds.to_string())]));
     }
-    Ok(())
+    if let Some(at) = home.restarted_ms {
+        let arguments = [("n", &*home.restarts.to_string()), ("at", &*when::moment(at))];
+        line("label.restarts", &text("peer.restarted", &arguments));
+    }
 }
 
 async fn check(context: &Context, address: Option<HomeAddress>, timeout: Duration) -> Outcome {

@@ -104,7 +104,13 @@ fn report(context: &Context, sent: &MessageView, reached: &[Reached]) {
 pub fn in_words(state: &StateView) -> String {
     match state {
         StateView::Queued => text("state.queued", &[]),
-        StateView::Held { until_ms } => text("state.held", &[("until", &when::moment(*until_ms))]),
+        StateView::Held { until_ms, peer } => {
+            let until = when::moment(*until_ms);
+            match peer {
+                Some(peer) => text("state.held_at", &[("until", &until), ("peer", &clean(peer))]),
+                None => text("state.held", &[("until", &until)]),
+            }
+        }
         StateView::Delivered => text("state.delivered", &[]),
         StateView::Read => text("state.read", &[]),
         StateView::Failed { .. } => text("state.failed", &[]),

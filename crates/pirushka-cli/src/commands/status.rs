@@ -1,7 +1,7 @@
 //! `status`, and no command at all: what stands, and what to do next.
 
 use owo_colors::OwoColorize as _;
-use pirushka_client::{HomeStateView, HomeView, StatusView};
+use pirushka_client::{HomeRoleView, HomeStateView, HomeView, StatusView};
 
 use crate::context::Context;
 use crate::fault::Outcome;
@@ -59,14 +59,15 @@ pub async fn overview(context: &Context) -> Outcome {
 
 /// The three most useful next commands.
 fn advice(status: &StatusView) -> Vec<&'static str> {
-    let unavailable = status.homes.iter().any(|home| home.state == HomeStateView::Unavailable);
+    let unavailable =
+        status.homes.iter().any(|home| home.state == HomeStateView::Unavailable && home.role != HomeRoleView::Leaving);
     let mut next = Vec::new();
     let mut when = |condition: bool, key| {
         if condition {
             next.push(key);
         }
     };
-    when(status.homes.is_empty(), "next.peer_set");
+    when(status.homes.is_empty(), "next.peer_add");
     when(unavailable, "next.peer_check");
     when(status.requests > 0, "next.accept");
     when(status.unread > 0, "next.recv");
@@ -130,7 +131,12 @@ pub fn home_in_words(home: &HomeView) -> String {
     };
     let rtt = home.rtt_us.filter(|_| home.state == HomeStateView::Online).map(when::span);
     let dns = home.dns_error.as_deref().map(clean);
-    let parts = [Some(clean(place)), Some(state), rtt, dns];
+    let role = match home.role {
+        HomeRoleView::Serving => None,
+        HomeRoleView::Joining => Some(text("home.joining", &[])),
+        HomeRoleView::Leaving => Some(text("home.leaving", &[])),
+    };
+    let parts = [Some(clean(place)), Some(state), role, rtt, dns];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

@@ -211,9 +211,9 @@ pub async fn dead_peer(stage: &mut Stage, step: &mut Step) -> Outcome {
 pub async fn one_peer(stage: &mut Stage, step: &mut Step) -> Outcome {
     let start = Instant::now();
     let mut listening = stage.alice.follow(&["recv", "--follow"])?;
-    let moved = stage.alice.run(&["peer", "set", &stage.peer_2.address]).await?;
-    step.line("alice", format!("pirushka peer set {}", stage.peer_2.address));
-    step.field("address", moved["address"].clone());
+    stage.alice.run(&["peer", "move", &stage.peer_2.address]).await?;
+    step.line("alice", format!("pirushka peer move {}", stage.peer_2.address));
+    step.field("peer", stage.peer_2.address.clone());
     let shown = listening.stream.next().await?;
     must(text_of(&shown) == text("demo.text.waits", &[]), "the waiting message arrives")?;
     step.line("alice", format!("« {}   {}", text_of(&shown), when::span(super::show::micros(start.elapsed()))));

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use pirushka_client_core::{Client, ContactId, ContactState, MessageId, Misuse};
-use pirushka_wire::{Address, Fingerprint, HomeAddress};
+use pirushka_client_core::{Client, ContactId, ContactState, HomeInfo, MessageId, Misuse};
+use pirushka_wire::{Address, Fingerprint, HomeAddress, PeerId};
 
 use super::core::Core;
 use super::protocol::{Done, Request};
@@ -25,6 +25,7 @@ pub(crate) async fn answer(core: &Core, request: Request) -> Result<Done> {
             let peer = HomeAddress::from_str(&peer).map_err(bad_address)?;
             nothing(core, move |client, now| client.set_home(now, peer)).await
         }
+        Request::HomeAdd { .. } | Request::HomeRemove { .. } | Request::HomeMove { .. } => homes(core, request).await,
         Request::InviteNew { .. } | Request::Invites | Request::InviteRevoke { .. } => invite(core, request).await,
         Request::Contacts => core.driver.call(|client, _| Ok(Done::Contacts(contacts(client)))).await,
         Request::Contact { who } => contact(core, who, |_, _, _| Ok(())).await,
@@ -92,6 +93,37 @@ fn contacts(client: &Client) -> Vec<ContactView> {
     let mut contacts: Vec<ContactView> = client.contacts().into_iter().map(Into::into).collect();
     contacts.sort_by_cached_key(|contact| (contact.name.to_lowercase(), contact.id));
     contacts
+}
+
+async fn homes(core: &Core, request: Request) -> Result<Done> {
+    match request {
+        Request::HomeAdd { peer } => {
+            let peer = HomeAddress::from_str(&peer).map_err(bad_address)?;
+            nothing(core, move |client, now| client.add_home(now, peer)).await
+        }
+        Request::HomeRemove { peer } => {
+            nothing(core, move |client, now| client.remove_home(now, home_named(client, &peer)?)).await
+        }
+        Request::HomeMove { from, to } => {
+            let to = HomeAddress::from_str(&to).map_err(bad_address)?;
+            let go = move |client: &mut Client, now| {
+                let from = from.map(|from| home_named(client, &from)).transpose()?;
+                client.move_home(now, from, to)
+            };
+            nothing(core, go).await
+        }
+        _ => Err(Error::new(Code::Unexpected, "not about home peers")),
+    }
+}
+
+/// The home peer that a text names: its address, or the part before the key.
+fn home_named(client: &Client, text: &str) -> std::result::Result<PeerId, Misuse> {
+    let key = HomeAddress::from_str(text).ok().map(|home| home.peer.peer_id);
+    let names = |home: &&HomeInfo| match key {
+        Some(key) => home.peer.peer_id == key,
+        None => home.peer.to_string().split('?').next() == Some(text),
+    };
+    client.homes().iter().find(names).map(|home| home.peer.peer_id).ok_or(Misuse::NoSuchHome)
 }
 
 async fn invite(core: &Core, request: Request) -> Result<Done> {

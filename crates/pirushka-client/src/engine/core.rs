@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use pirushka_client_core::MessageState;
 use tokio::sync::watch;
 
 use crate::driver::{Driver, Thread};
@@ -64,7 +65,16 @@ impl Core {
     /// A message as faces see it.
     pub(crate) fn view(&self, message: pirushka_client_core::Message) -> MessageView {
         let name = self.driver.board().name(message.contact);
-        MessageView::new(message, name)
+        let held_at = match message.state {
+            MessageState::Held { peer: Some(key), .. } => self.driver.board().peer(&key),
+            MessageState::Held { peer: None, .. }
+            | MessageState::Queued
+            | MessageState::Delivered
+            | MessageState::Read
+            | MessageState::Failed { .. }
+            | MessageState::Received => None,
+        };
+        MessageView::new(message, name, held_at)
     }
 
     /// Returns when somebody has asked the engine to stop.

@@ -70,6 +70,12 @@ pub enum Request {
     RenameMe { name: String },
     /// Replaces the home peer. [`Done::Nothing`].
     SetHome { peer: String },
+    /// One more home peer. [`Done::Nothing`].
+    HomeAdd { peer: String },
+    /// Leaves a home peer, by address or `host[:port]`. [`Done::Nothing`].
+    HomeRemove { peer: String },
+    /// Moves from one home peer, or from all, to another. [`Done::Nothing`].
+    HomeMove { from: Option<String>, to: String },
 
     /// [`Done::Invite`].
     InviteNew { label: String, uses: u16, expiry_s: u64, ask: bool },

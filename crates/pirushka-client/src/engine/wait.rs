@@ -46,7 +46,7 @@ async fn reach(
     let deadline = deadline(begun, timeout_ms);
     let mut current = read(core, id).await?;
     loop {
-        let state = StateView::from(current.state);
+        let state = StateView::new(current.state, None);
         let over = matches!(state, StateView::Failed { .. } | StateView::Received);
         if over || state.reached(wait) {
             break;
@@ -59,7 +59,7 @@ async fn reach(
             Err(_) => break,
         }
     }
-    let reached = StateView::from(current.state).reached(wait);
+    let reached = StateView::new(current.state, None).reached(wait);
     let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     Ok(Done::Sent(Box::new(SentView { message: core.view(current), reached, took_us })))
 }
