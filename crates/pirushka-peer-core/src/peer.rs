@@ -373,6 +373,7 @@ impl Peer {
             error_code::SLOW_DOWN => &mut self.stats.refused_slow_down,
             error_code::UNKNOWN_QUEUE | error_code::UNKNOWN_USER => &mut self.stats.refused_unknown,
             error_code::INTRO_REFUSED => &mut self.stats.refused_intro,
+            error_code::DRAINING => &mut self.stats.refused_draining,
             _ => &mut self.stats.refused_other,
         };
         *count += 1;

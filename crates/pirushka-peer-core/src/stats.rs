@@ -67,6 +67,8 @@ pub struct Stats {
     pub refused_unknown: u64,
     /// Introductions refused: no token, a wrong one, or one used up.
     pub refused_intro: u64,
+    /// Requests answered DRAINING.
+    pub refused_draining: u64,
     /// Requests refused for any other reason.
     pub refused_other: u64,
     /// Frames of types this version does not know.

@@ -228,13 +228,14 @@ pub(crate) fn refusal_reasons() -> impl Iterator<Item = String> {
     refusals(&Stats::default()).into_iter().map(|(name, _)| name)
 }
 
-fn refusals(stats: &Stats) -> [(String, u64); 8] {
+fn refusals(stats: &Stats) -> [(String, u64); 9] {
     [
         ("full", stats.refused_full),
         ("slow_down", stats.refused_slow_down),
         ("unknown", stats.refused_unknown),
         ("introduction", stats.refused_intro),
         ("registration", stats.registrations_refused),
+        ("draining", stats.refused_draining),
         ("other", stats.refused_other),
         ("frame_unknown", stats.frames_unknown),
         ("frame_malformed", stats.frames_malformed),

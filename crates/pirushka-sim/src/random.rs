@@ -403,6 +403,11 @@ pub(crate) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) 
             world.crash_peer(peer);
             if holds { "peer dies while it holds messages" } else { "peer dies" }
         }
+        Step::DrainPeer(peer) => {
+            let holds = world.peers[peer].peer().is_some_and(|peer| peer.stats().messages_held > 0);
+            world.drain_peer(peer, 60 * SECOND);
+            if holds { "peer is asked to end while it holds messages" } else { "peer is asked to end" }
+        }
         Step::StartPeer(peer) => {
             world.start_peer(peer);
             "peer starts again"
@@ -446,7 +451,7 @@ pub(crate) fn calm<U: User>(world: &mut World<U>) {
     world.net.set_link(LinkConfig { latency_us: 30_000, ..LinkConfig::default() });
     for peer in 0..world.peers.len() {
         world.net.set_down(world.peers[peer].address.ip(), false);
-        if world.peers[peer].peer().is_none() {
+        if world.peers[peer].peer().is_none_or(|peer| peer.stats().draining) {
             world.start_peer(peer);
         }
         for user in 0..world.users.len() {

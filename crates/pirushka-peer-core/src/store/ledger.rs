@@ -54,14 +54,16 @@ impl Ledger {
 
     /// Whether `more` bytes would leave the account within `percent` of the cap.
     pub(crate) fn fits(&self, more: u64, percent: u64) -> bool {
-        let taken = u128::from(self.used) + u128::from(self.beside()) + u128::from(self.share);
-        taken + u128::from(more) <= u128::from(self.cap) * u128::from(percent) / 100
+        self.taken().saturating_add(more) <= self.cap / 100 * percent + self.cap % 100 * percent / 100
+    }
+
+    fn taken(&self) -> u64 {
+        self.used + self.beside() + self.share
     }
 
     /// How much of the cap is taken, in percent, as [`Self::fits`] has it.
     pub(crate) fn percent(&self) -> u64 {
-        let taken = u128::from(self.used) + u128::from(self.beside()) + u128::from(self.share);
-        u64::try_from(taken * 100 / u128::from(self.cap.max(1))).unwrap_or(u64::MAX)
+        self.taken().saturating_mul(100) / self.cap.max(1)
     }
 
     /// As [`Self::fits`], for what may use the share.

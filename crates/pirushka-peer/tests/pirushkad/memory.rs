@@ -153,6 +153,36 @@ fn t14_under_a_mix_of_everything_resident_memory_stays_within_the_cap_and_contac
 
 #[cfg(target_os = "linux")]
 #[test]
+fn t14_what_thousands_of_small_things_leave_behind_does_not_take_the_cap_beyond_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = small(dir.path(), &[]);
+    // Queues in the heap, of which one in fifty stays: whatever the allocator keeps for the survivors.
+    for number in 0..20 {
+        let mut user = User::registers(&daemon, number).unwrap();
+        assert_eq!(user.opens_queues(1000), 1000);
+        user.leaves();
+    }
+    let swollen = check(&daemon, "with many queues");
+    let mut users = Vec::new();
+    for number in 0..20 {
+        let mut user = User::registers(&daemon, number).unwrap();
+        assert_eq!(user.opens_queues(20), 20);
+        user.ends_the_list();
+        users.push(user);
+    }
+    assert_eq!(status(dir.path())["clients"]["queues"], 20 * 20);
+    let (held, _) = fill(&daemon, &users, &[1088, 1000, 33], 0);
+    let full = check(&daemon, "full after the churn");
+    eprintln!("swollen {} KiB, full {} KiB, {} messages", swollen >> 10, full >> 10, held.iter().sum::<usize>());
+    for (user, held) in users.iter_mut().zip(&held) {
+        assert_eq!(user.takes_all().len(), *held);
+    }
+    let empty = check(&daemon, "empty");
+    assert!(empty < full / 2, "{} -> {} KiB", full >> 10, empty >> 10);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn t11_hellos_from_thousands_of_sources_at_the_real_socket_leave_no_session_and_no_memory() {
     const SOURCES: u32 = 2_000;
     const REPEATS: usize = 10;
