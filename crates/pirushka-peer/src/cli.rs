@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::config::{Advertised, Config, Kind, Loaded, Sources, Written, listen_address, load};
+use crate::control;
 use crate::failure::Failure;
 use crate::{output, paths, usage};
 
@@ -226,12 +227,17 @@ impl Cli {
         }
     }
 
-    /// The configuration as far as it says where the running peer is: one that is not valid is for that peer to judge.
+    /// The configuration as far as it says where the running peer is: one that is not valid is for that peer to judge,
+    /// if it can be found.
     fn load_place(&self) -> Result<Config, Failure> {
-        match self.load() {
-            Ok(loaded) => Ok(loaded.config),
-            Err(_) => Ok(Config { data_dir: self.data_dir.clone(), ..Config::default() }),
-        }
+        self.load().map(|loaded| loaded.config).or_else(|failure| {
+            let named = std::env::var_os("PIRUSHKAD_DATA_DIR").map(PathBuf::from);
+            let written = || data_dir_in(&paths::config_file(self.config.clone())?);
+            let place = self.data_dir.clone().or(named).or_else(written);
+            let config = Config { data_dir: place, ..Config::default() };
+            let runs_there = data_dir(&config).is_ok_and(|dir| control::socket_path(&dir).exists());
+            if runs_there { Ok(config) } else { Err(failure) }
+        })
     }
 
     fn load(&self) -> Result<Loaded, Failure> {
@@ -258,6 +264,12 @@ impl Cli {
         }
         Ok(loaded)
     }
+}
+
+/// The data folder that a file names which is perhaps not a valid configuration.
+fn data_dir_in(file: &std::path::Path) -> Option<PathBuf> {
+    let table: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
+    table.get("data_dir")?.as_str().map(PathBuf::from)
 }
 
 /// The data folder that `config` means.

@@ -97,6 +97,27 @@ fn a_configuration_that_is_not_valid_changes_nothing_and_the_peer_runs_on() {
 }
 
 #[test]
+fn reload_finds_the_peer_also_by_a_configuration_with_a_fault_and_says_the_fault_when_there_is_no_peer() {
+    let (dir, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("pirushkad.toml");
+    let place = format!("data_dir = {:?}\n", data.path());
+    std::fs::write(&file, &place).unwrap();
+    let mut daemon = Daemon::start(dir.path(), &[]);
+    let reload = |text: &str| {
+        std::fs::write(&file, format!("{place}{text}")).unwrap();
+        answer(pirushkad(dir.path()).arg("reload"))
+    };
+    assert!(reload("[users]\nqueues = 7\n").stdout.contains("users.queues: 1024 -> 7"));
+    let faulty = reload("[users]\nquotas = 1\n");
+    assert_eq!(faulty.code, Some(3));
+    assert!(faulty.stderr.contains("users.quotas"), "{}", faulty.stderr);
+    daemon.signal(Signal::TERM);
+    daemon.wait();
+    let nobody = reload("[users]\nquotas = 1\n");
+    assert!(nobody.stderr.contains("users.quotas"), "{}", nobody.stderr);
+}
+
+#[test]
 fn a_blocked_network_gets_silence_and_is_counted_until_it_is_let_in_again() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(dir.path(), &[]);
