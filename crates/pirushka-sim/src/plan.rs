@@ -181,7 +181,7 @@ impl Plan {
             let (peer, user) = (rand.below(peers) as usize, rand.below(users) as usize);
             let how_many = rand.between(1, 60) as usize;
             let pair = match rand.below(10) {
-                0 | 1 if how_many % 3 == 0 => [Some(Step::DrainPeer(peer)), Some(Step::StartPeer(peer))],
+                0 | 1 if how_many.is_multiple_of(3) => [Some(Step::DrainPeer(peer)), Some(Step::StartPeer(peer))],
                 0 | 1 => [Some(Step::CrashPeer(peer)), Some(Step::StartPeer(peer))],
                 2..=4 => {
                     let point = *rand.pick(&[CrashPoint::Idle, CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
