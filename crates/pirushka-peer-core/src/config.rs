@@ -1,6 +1,10 @@
 //! What an operator may change, with defaults and what each costs at worst.
 
-use pirushka_link::PeerLinkConfig;
+use std::ops::RangeInclusive;
+
+use pirushka_identity::proofs;
+use pirushka_link::{PeerKey, PeerLinkConfig};
+use pirushka_wire::InviteSecret;
 use pirushka_wire::handshake::Terms;
 
 /// Every limit of one peer (one shard). Memory figures are worst cases at the default.
@@ -27,9 +31,11 @@ pub struct PeerConfig {
     pub user_bytes: u32,
     /// Contact queues per user. Default 1024, at most 65535; empty ones cost 192 bytes each.
     pub queues_max: u16,
-    /// Introductions waiting per user. Default 16.
+    /// Introductions waiting per user, each of those by invite and those by work. Default 16.
     pub intros_max: u16,
-    /// Bytes of one introduction, all parts. Default 8 KiB; 16 of them are 128 KiB per user, plus overhead.
+    /// Introductions by work that one source prefix may begin per hour. Default 512, for carrier NATs.
+    pub intros_per_prefix_hour: u32,
+    /// Bytes of one introduction, all parts. Default 8 KiB; twice 16 of them are 256 KiB per user, plus overhead.
     pub intro_bytes: u32,
     /// Tokens per user. Default 128; 96 bytes each and for each introduction that used one.
     pub tokens_max: u16,
@@ -48,9 +54,18 @@ pub struct PeerConfig {
     /// How long a ticket brings its queue back after restarts, in seconds. Default 1 year; a revoked contact can use
     /// its ticket only between a restart and its user's next registration.
     pub ticket_life_s: u32,
-    /// Leading zero bits asked of introductions without a token. Told to senders; checked by a later version, until
-    /// then such introductions are refused. Default 20.
+    /// Leading zero bits of work asked at least of introductions without a token, to users who take such ones; a user may
+    /// ask for more. Told to senders. Default 20, a tenth of a second of one core.
     pub intro_difficulty: u8,
+    /// Leading zero bits of work asked of new users above 70 % of `ram_bytes`. Default 22: they come once, so they may be
+    /// asked for more than introductions.
+    pub register_difficulty: u8,
+    /// Whether only who holds the invite secret becomes a user. Told to clients. Default false.
+    pub private: bool,
+    /// Which invite secret is in force: another number is another secret. Default 1.
+    pub invite_generation: u32,
+    /// How many earlier generations let newcomers in as well. Default 0.
+    pub invite_overlap: u32,
     /// Sessions below: their number, rates and idle times. Its `terms` are overwritten with [`PeerConfig::terms`].
     pub link: PeerLinkConfig,
 }
@@ -68,6 +83,7 @@ impl Default for PeerConfig {
             user_bytes: 8 << 20,
             queues_max: 1024,
             intros_max: 16,
+            intros_per_prefix_hour: 512,
             intro_bytes: 8 << 10,
             tokens_max: 128,
             one_time_packages_max: 2,
@@ -77,6 +93,10 @@ impl Default for PeerConfig {
             user_life_max_s: 14 * 24 * 3600,
             ticket_life_s: 365 * 24 * 3600,
             intro_difficulty: 20,
+            register_difficulty: 22,
+            private: false,
+            invite_generation: 1,
+            invite_overlap: 0,
             link: PeerLinkConfig::default(),
         }
     }
@@ -93,7 +113,21 @@ impl PeerConfig {
             queue_messages: self.queue_messages,
             user_bytes: self.user_bytes,
             intro_difficulty: self.intro_difficulty,
-            private: false,
+            private: self.private,
         }
     }
+
+    /// The secret that users of a private peer with this key are given.
+    #[must_use]
+    pub fn invite_secret(&self, key: &PeerKey) -> Option<InviteSecret> {
+        self.private.then(|| proofs::invite_secret(&key.derive(INVITE_CONTEXT), self.invite_generation))
+    }
+
+    /// The generations whose secrets let newcomers in.
+    pub(crate) fn invite_generations(&self) -> RangeInclusive<u32> {
+        self.invite_generation.saturating_sub(self.invite_overlap)..=self.invite_generation
+    }
 }
+
+/// What the key behind all invite secrets is derived with.
+pub(crate) const INVITE_CONTEXT: &str = "pirushka 2026 invite secret";

@@ -20,12 +20,12 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 pub use blocks::{Block, BlockList};
 
-use crate::config::PeerConfig;
+use crate::config::{INVITE_CONTEXT, PeerConfig};
 use crate::limits::SESSION_OVERHEAD;
 use crate::refusal::Refusal;
 use crate::session::{Left, Presence, Session};
 use crate::stats::Stats;
-use crate::store::{QueueSetting, Source, Store, UserId};
+use crate::store::{LastingKeys, QueueSetting, Source, Store, UserId};
 use crate::timers::Timers;
 
 /// One peer, or one shard of it.
@@ -74,9 +74,9 @@ impl Peer {
         };
         let mut link = config.link.clone();
         link.terms = config.terms();
-        let ticket_key = key.derive("pirushka 2026 ticket");
+        let keys = LastingKeys { ticket: key.derive("pirushka 2026 ticket"), invite: key.derive(INVITE_CONTEXT) };
         let mut peer = Self {
-            store: Store::new(&config, ticket_key, draw(), now),
+            store: Store::new(&config, keys, draw(), now),
             link: PeerLink::new(link, key, draw(), now),
             sessions: BTreeMap::new(),
             presence: Presence::default(),
@@ -267,9 +267,7 @@ impl Peer {
     /// One frame, one operation.
     fn handle_frame(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
         match *frame {
-            Frame::Register { request, instance, invite: _, work: _, root } => {
-                self.register(now, session, request, instance, root)
-            }
+            Frame::Register { request, instance, .. } => self.register(now, session, request, instance, frame),
             Frame::Poll { request } => self.poll(now, session, request),
             Frame::Deposit { deposit, .. } => self.deposit(now, session, &deposit),
             Frame::Ack { incarnation, deliveries } => {
@@ -374,6 +372,8 @@ impl Peer {
             error_code::UNKNOWN_QUEUE | error_code::UNKNOWN_USER => &mut self.stats.refused_unknown,
             error_code::INTRO_REFUSED => &mut self.stats.refused_intro,
             error_code::DRAINING => &mut self.stats.refused_draining,
+            error_code::WORK_NEEDED => &mut self.stats.refused_work,
+            error_code::INVITE_NEEDED => &mut self.stats.refused_invite,
             _ => &mut self.stats.refused_other,
         };
         *count += 1;

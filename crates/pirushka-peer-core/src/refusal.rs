@@ -8,7 +8,7 @@ use pirushka_wire::frame::error_code;
 pub(crate) struct Refusal {
     /// See [`error_code`].
     pub(crate) code: u16,
-    /// When asking again makes sense; 0 = not told.
+    /// When asking again makes sense; 0 = not told. Of WORK_NEEDED the bits.
     pub(crate) retry_after_ms: u32,
 }
 
@@ -25,6 +25,7 @@ impl Refusal {
     pub(crate) const INTRO_REFUSED: Self = Self::of(error_code::INTRO_REFUSED);
     pub(crate) const BAD_PROOF: Self = Self::of(error_code::BAD_PROOF);
     pub(crate) const REFUSED: Self = Self::of(error_code::REFUSED);
+    pub(crate) const INVITE_NEEDED: Self = Self::of(error_code::INVITE_NEEDED);
     /// The whole peer is full: that takes a while to change.
     pub(crate) const PEER_FULL: Self = Self { code: error_code::FULL, retry_after_ms: 300_000 };
 
@@ -41,6 +42,11 @@ impl Refusal {
     pub(crate) fn draining(rest_us: u64) -> Self {
         let rest_ms = u32::try_from(rest_us / 1000).unwrap_or(u32::MAX);
         Self { code: error_code::DRAINING, retry_after_ms: rest_ms.max(DRAINING_RETRY_MIN_MS) }
+    }
+
+    /// The frame's second number is then the bits.
+    pub(crate) const fn work_needed(bits: u8) -> Self {
+        Self { code: error_code::WORK_NEEDED, retry_after_ms: bits as u32 }
     }
 
     pub(crate) const fn slow_down(retry_after_ms: u32) -> Self {

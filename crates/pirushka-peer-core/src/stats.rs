@@ -51,7 +51,7 @@ pub struct Stats {
     pub delivered: u64,
     /// Messages dropped because their hold time was over.
     pub expired: u64,
-    /// Introductions and bundles dropped for want of memory.
+    /// Introductions and bundles dropped for want of memory or of a slot.
     pub evicted: u64,
     /// Bundles handed out.
     pub lookups: u64,
@@ -69,6 +69,10 @@ pub struct Stats {
     pub refused_intro: u64,
     /// Requests answered DRAINING.
     pub refused_draining: u64,
+    /// Introductions and new users refused because work was missing, too little, or done for something else.
+    pub refused_work: u64,
+    /// New users refused at a private peer.
+    pub refused_invite: u64,
     /// Requests refused for any other reason.
     pub refused_other: u64,
     /// Frames of types this version does not know.

@@ -228,12 +228,14 @@ pub(crate) fn refusal_reasons() -> impl Iterator<Item = String> {
     refusals(&Stats::default()).into_iter().map(|(name, _)| name)
 }
 
-fn refusals(stats: &Stats) -> [(String, u64); 9] {
+fn refusals(stats: &Stats) -> [(String, u64); 11] {
     [
         ("full", stats.refused_full),
         ("slow_down", stats.refused_slow_down),
         ("unknown", stats.refused_unknown),
         ("introduction", stats.refused_intro),
+        ("work", stats.refused_work),
+        ("invite", stats.refused_invite),
         ("registration", stats.registrations_refused),
         ("draining", stats.refused_draining),
         ("other", stats.refused_other),

@@ -1,5 +1,6 @@
-//! What a registered user changes in what the peer keeps for it: queues, tokens, the end of its list, its bundle.
+//! What a registered user changes in what the peer keeps for it: queues, tokens, policy, the end of its list, its bundle.
 
+use pirushka_identity::IntroPolicy;
 use pirushka_link::SessionHandle;
 use pirushka_wire::{Frame, Now};
 
@@ -32,7 +33,7 @@ impl Peer {
                 self.store.token_set(now, user, round, token_hash, uses, expiry)?;
             }
             Frame::TokenDrop { token_hash, .. } => self.store.token_drop(user, &token_hash)?,
-            Frame::IntroPolicy { .. } => {}
+            Frame::IntroPolicy { policy, .. } => self.store.policy_set(user, round, IntroPolicy::from_byte(policy))?,
             _ => self.put(now, session, user, frame)?,
         }
         if let Some(session) = self.sessions.get_mut(&session) {

@@ -21,10 +21,11 @@ impl Peer {
                 let bulk = flags & deposit_flags::BULK != 0;
                 self.store.deposit(now, queue, &secret, deposit, bulk, envelope)?
             }
-            Deposit::Intro { fingerprint, intro, parts, index, token, work: _, part } => {
+            Deposit::Intro { fingerprint, intro, parts, index, token, work, part } => {
                 let source = self.source(session);
+                let binding = *self.link.binding(session).ok_or(Refusal::REFUSED)?;
                 let part = Part { intro, parts, index, bytes: part };
-                self.store.deposit_intro(now, source, &IntroDeposit { fingerprint, part, token })?
+                self.store.deposit_intro(now, source, &IntroDeposit { fingerprint, part, token, work, binding })?
             }
         };
         if let Some(user) = fresh {

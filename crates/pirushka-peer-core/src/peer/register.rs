@@ -8,7 +8,7 @@ use super::{Answer, Peer};
 use crate::limits::REGISTER_FAILURES_MAX;
 use crate::refusal::Refusal;
 use crate::session::SessionRegistration;
-use crate::store::Registered;
+use crate::store::{Newcomer, Registered};
 
 impl Peer {
     /// Nothing is kept of anybody before the signature, which binds certificate, peer and session, holds.
@@ -18,7 +18,7 @@ impl Peer {
         session: SessionHandle,
         request: RequestId,
         instance: InstanceId,
-        root: &[u8],
+        frame: &Frame<'_>,
     ) -> Result<Answer, Refusal> {
         let before = self.sessions.get(&session).and_then(|s| s.registration);
         if let Some(before) = before.filter(|before| before.request == request) {
@@ -27,7 +27,7 @@ impl Peer {
             return Ok(Answer::Given);
         }
         self.may_keep_state(session)?;
-        let registered = match self.try_register(now, session, before, root) {
+        let registered = match self.try_register(now, session, before, frame) {
             Ok(registered) => registered,
             Err(refusal) => {
                 self.stats.registrations_refused += 1;
@@ -61,8 +61,9 @@ impl Peer {
         now: Now,
         session: SessionHandle,
         before: Option<SessionRegistration>,
-        root: &[u8],
+        frame: &Frame<'_>,
     ) -> Result<Registered, Refusal> {
+        let Frame::Register { invite, work, root, .. } = *frame else { return Err(Refusal::MALFORMED) };
         if self.sessions.get(&session).is_some_and(|s| s.failures >= REGISTER_FAILURES_MAX) {
             return Err(Refusal::slow_down(60_000));
         }
@@ -71,8 +72,8 @@ impl Peer {
         if before.is_some_and(|before| !self.store.is_user(before.user, &certificate.fingerprint())) {
             return Err(Refusal::REFUSED);
         }
-        let source = self.source(session);
-        self.store.register(now, source, &certificate)
+        let (source, newcomer) = (self.source(session), Newcomer { invite, work, binding: *binding });
+        self.store.register(now, source, &certificate, &newcomer)
     }
 
     fn welcome(&mut self, session: SessionHandle, request: RequestId, incarnation: Incarnation) {

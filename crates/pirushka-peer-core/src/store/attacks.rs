@@ -145,7 +145,8 @@ fn intro(desk: &mut Desk, to: &Identity, n: u32, source: Source) -> Result<Optio
     let mut id = [0; 16];
     id[..4].copy_from_slice(&n.to_be_bytes());
     let part = Part { intro: pirushka_wire::IntroId(id), parts: 1, index: 0, bytes: &[n as u8; 1000] };
-    let deposit = IntroDeposit { fingerprint: to.fingerprint(), part, token: pirushka_wire::IntroToken([9; 16]) };
+    let (token, work) = (pirushka_wire::IntroToken([9; 16]), pirushka_wire::WorkNonce(0));
+    let deposit = IntroDeposit { fingerprint: to.fingerprint(), part, token, work, binding: [0; 32] };
     desk.store.deposit_intro(desk.now, source, &deposit)
 }
 
@@ -154,6 +155,7 @@ fn new_users_are_taken_slowly_above_70_percent_and_not_at_all_above_90() {
     let config = PeerConfig {
         ram_bytes: 400_000,
         new_users_per_prefix_hour: 32,
+        register_difficulty: 0,
         queue_messages: 5_000,
         ..PeerConfig::default()
     };
@@ -169,11 +171,16 @@ fn new_users_are_taken_slowly_above_70_percent_and_not_at_all_above_90() {
     };
     fill(&mut desk, 70);
     for seed in 2..=5 {
-        assert!(desk.store.register(desk.now, Source(2), person(seed).certificate()).is_ok(), "many below 70 %");
+        assert!(
+            desk.store.register(desk.now, Source(2), person(seed).certificate(), &Newcomer::default()).is_ok(),
+            "many below 70 %"
+        );
     }
     fill(&mut desk, 75);
     let register = |desk: &mut Desk, seed, source| {
-        desk.store.register(desk.now, Source(source), person(seed).certificate()).map_err(|r| r.code)
+        desk.store
+            .register(desk.now, Source(source), person(seed).certificate(), &Newcomer::default())
+            .map_err(|r| r.code)
     };
     assert!(register(&mut desk, 20, 3).is_ok() && register(&mut desk, 21, 3).is_ok());
     assert_eq!(register(&mut desk, 22, 3), Err(error_code::SLOW_DOWN), "a sixteenth of 32 for each network");
@@ -273,7 +280,7 @@ proptest! {
         let people: Vec<_> = (1..4).map(person).collect();
         let mut registered = vec![];
         for (n, who) in (10u64..).zip(&people) {
-            registered.push(desk.store.register(desk.now, Source(n), who.certificate()).unwrap());
+            registered.push(desk.store.register(desk.now, Source(n), who.certificate(), &Newcomer::default()).unwrap());
             let r = registered[registered.len() - 1];
             desk.token(r, u16::MAX);
         }

@@ -1,11 +1,16 @@
 //! One user's intro inbox: introductions of strangers, put together from their parts.
 //!
-//! An introduction begins with part 0, which carries its admission (a token; proof of work has its place in
-//! [`super::intro`]); parts without it are refused. Complete within a minute or dropped; once complete its parts move to
-//! the mailbox and are delivered, and the inbox keeps the slot until all are acknowledged or a day is over. Then the id
-//! is remembered for a minute, so that repeats on the way are answered and not delivered again.
+//! An introduction begins with part 0, which carries its admission (see [`super::intro`]); parts without it are refused.
+//! Complete within a minute or dropped; once complete its parts move to the mailbox and are delivered, and the inbox
+//! keeps the slot until all are acknowledged or a day is over. Then the id is remembered for a minute, so that repeats on
+//! the way are answered and not delivered again.
+//!
+//! Those let in by a token and those let in by work have slots of their own. When all of the latter are taken, the
+//! cheapest proof of the busiest source gives way, so that whoever wants to keep everybody else out must do more work
+//! than they do, from more networks than they come from.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 
 use pirushka_wire::limits::{INTRO_PART_MAX, INTRO_PARTS_MAX};
 use pirushka_wire::time::SECOND;
@@ -41,14 +46,33 @@ pub(crate) enum Fit {
     Repeat,
     /// Belongs to an introduction that has begun.
     Continues,
-    /// Part 0 of a new one, which needs admission.
+    /// Part 0 of a new one, which needs admission and a slot.
     Begins,
+}
+
+/// Which kind of slot an introduction has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AdmittedBy {
+    Token,
+    Work { bits: u8 },
+}
+
+/// All slots of this kind are taken by others who did no less for theirs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// An introduction of which every part is there.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    pub(crate) admitted: AdmittedBy,
+    pub(crate) parts: Vec<&'a [u8]>,
 }
 
 #[derive(Debug)]
 struct Intro {
     id: IntroId,
     source: Source,
+    admitted: AdmittedBy,
     parts: Vec<Option<Box<[u8]>>>,
     bytes: usize,
     deadline_us: u64,
@@ -97,7 +121,7 @@ impl Inbox {
     }
 
     /// Whether the part fits, before anybody asks for its admission.
-    pub(crate) fn check(&self, part: &Part<'_>, here: bool, config: &PeerConfig) -> Result<Fit, Refusal> {
+    pub(crate) fn check(&self, part: &Part<'_>, config: &PeerConfig) -> Result<Fit, Refusal> {
         if part.parts == 0 || part.parts > INTRO_PARTS_MAX || part.index >= part.parts || part.bytes.is_empty() {
             return Err(Refusal::MALFORMED);
         }
@@ -110,33 +134,54 @@ impl Inbox {
         match self.intros.iter().find(|i| i.id == part.intro) {
             Some(intro) => intro.check(part, config),
             None if part.index != 0 => Err(Refusal::slow_down(INTRO_REORDER_MS)),
-            None if self.intros.len() >= usize::from(config.intros_max) => Err(Refusal::full(here)),
             None => Ok(Fit::Begins),
         }
     }
 
-    /// Takes a part that [`Self::check`] found to begin or continue an introduction.
-    pub(crate) fn take(&mut self, now_us: u64, part: &Part<'_>, source: Source) {
-        let at = self.intros.iter().position(|i| i.id == part.intro).unwrap_or_else(|| {
-            self.intros.push(Intro::new(now_us, part, source));
-            self.intros.len() - 1
-        });
-        let intro = &mut self.intros[at];
+    /// Whether there is a slot for one more; which introduction is to leave it, if any.
+    pub(crate) fn slot(
+        &self,
+        admitted: AdmittedBy,
+        source: Source,
+        config: &PeerConfig,
+    ) -> Result<Option<IntroId>, Full> {
+        let most = usize::from(config.intros_max);
+        match admitted {
+            AdmittedBy::Token => {
+                let taken = self.intros.iter().filter(|i| i.admitted == AdmittedBy::Token).count();
+                if taken < most { Ok(None) } else { Err(Full) }
+            }
+            AdmittedBy::Work { bits } => self.slot_by_work(bits, source, most),
+        }
+    }
+
+    /// Gives an introduction its slot.
+    pub(crate) fn begin(&mut self, now_us: u64, part: &Part<'_>, source: Source, admitted: AdmittedBy) {
+        self.intros.push(Intro::new(now_us, part, source, admitted));
+    }
+
+    /// Takes a part of an introduction that has begun.
+    pub(crate) fn take(&mut self, part: &Part<'_>) {
+        let Some(intro) = self.intros.iter_mut().find(|i| i.id == part.intro) else { return };
         if let Some(slot) = intro.parts.get_mut(usize::from(part.index)) {
             *slot = Some(part.bytes.into());
             intro.bytes += part.bytes.len();
         }
     }
 
-    /// If the introduction is complete now, its parts as they will be pushed: `intro id[16] | n u8 | i u8 | part`.
-    pub(crate) fn completed(&mut self, intro: IntroId) -> Option<Vec<Box<[u8]>>> {
-        let intro = self.intros.iter_mut().find(|i| i.id == intro && i.delivered.is_none())?;
+    /// The introduction, if every part of it is there and none is on its way to the user.
+    pub(crate) fn whole(&self, intro: IntroId) -> Option<Whole<'_>> {
+        let intro = self.intros.iter().find(|i| i.id == intro && i.delivered.is_none())?;
+        let parts: Option<Vec<&[u8]>> = intro.parts.iter().map(Option::as_deref).collect();
+        Some(Whole { admitted: intro.admitted, parts: parts? })
+    }
+
+    /// The parts of a whole introduction as they will be pushed: `intro id[16] | n u8 | i u8 | part`.
+    pub(crate) fn completed(&mut self, intro: IntroId) -> Vec<Box<[u8]>> {
+        let Some(intro) = self.intros.iter_mut().find(|i| i.id == intro) else { return vec![] };
         let n = intro.parts.len() as u8;
-        if intro.parts.iter().any(Option::is_none) {
-            return None;
-        }
         let parts = std::mem::take(&mut intro.parts).into_iter().flatten().zip(0u8..);
-        Some(parts.map(|(part, i)| [&intro.id.0[..], &[n, i], &part].concat().into()).collect())
+        parts.map(|(part, i)| [&intro.id.0[..], &[n, i], &part].concat().into()).collect()
     }
 
     /// The parts of a complete introduction are in the mailbox from `first` on.
@@ -189,6 +234,22 @@ impl Inbox {
         self.intros.iter().map(|i| i.deadline_us).chain(remembered).min()
     }
 
+    /// The newcomer counts with its source: from the busiest one it must have done more work than one that is there.
+    fn slot_by_work(&self, bits: u8, source: Source, most: usize) -> Result<Option<IntroId>, Full> {
+        let worked = || self.intros.iter().filter_map(|i| Some((i, i.bits()?)));
+        if worked().count() < most {
+            return Ok(None);
+        }
+        let mut by_source = BTreeMap::from([(source, 1_usize)]);
+        worked().for_each(|(i, _)| *by_source.entry(i.source).or_default() += 1);
+        let weight = |source: Source, bits: u8| (by_source.get(&source).copied(), Reverse(bits));
+        let leaves = worked().max_by_key(|(i, bits)| weight(i.source, *bits));
+        match leaves {
+            Some((i, theirs)) if weight(i.source, theirs) > weight(source, bits) => Ok(Some(i.id)),
+            _ => Err(Full),
+        }
+    }
+
     fn drop_at(&mut self, at: usize) -> Dropped {
         let intro = self.intros.remove(at);
         Dropped {
@@ -201,10 +262,11 @@ impl Inbox {
 }
 
 impl Intro {
-    fn new(now_us: u64, part: &Part<'_>, source: Source) -> Self {
+    fn new(now_us: u64, part: &Part<'_>, source: Source, admitted: AdmittedBy) -> Self {
         Self {
             id: part.intro,
             source,
+            admitted,
             parts: vec![None; usize::from(part.parts)],
             bytes: 0,
             deadline_us: now_us + INTRO_INCOMPLETE_US,
@@ -221,6 +283,14 @@ impl Intro {
             Some(Some(_)) => Ok(Fit::Repeat),
             _ if self.bytes + part.bytes.len() > config.intro_bytes as usize => Err(Refusal::TOO_LARGE),
             _ => Ok(Fit::Continues),
+        }
+    }
+
+    /// The work that was done for it, if that is what let it in.
+    fn bits(&self) -> Option<u8> {
+        match self.admitted {
+            AdmittedBy::Token => None,
+            AdmittedBy::Work { bits } => Some(bits),
         }
     }
 
@@ -249,11 +319,23 @@ mod tests {
     }
 
     fn give(inbox: &mut Inbox, now_us: u64, part: Part<'_>) -> Result<Fit, Refusal> {
-        let fit = inbox.check(&part, false, &PeerConfig::default())?;
+        let fit = inbox.check(&part, &PeerConfig::default())?;
+        if fit == Fit::Begins {
+            inbox.begin(now_us, &part, NOWHERE, AdmittedBy::Token);
+        }
         if fit != Fit::Repeat {
-            inbox.take(now_us, &part, NOWHERE);
+            inbox.take(&part);
         }
         Ok(fit)
+    }
+
+    fn worked(inbox: &mut Inbox, id: u8, source: u64, bits: u8) -> Result<Option<IntroId>, Full> {
+        let config = PeerConfig { intros_max: 4, ..PeerConfig::default() };
+        let (admitted, source) = (AdmittedBy::Work { bits }, Source(source));
+        let displaced = inbox.slot(admitted, source, &config)?;
+        displaced.and_then(|intro| inbox.evict(intro));
+        inbox.begin(0, &Part { intro: IntroId([id; 16]), ..part(2, 0) }, source, admitted);
+        Ok(displaced)
     }
 
     #[test]
@@ -267,10 +349,11 @@ mod tests {
     fn an_introduction_is_complete_with_its_last_part_in_whatever_order() {
         let mut inbox = Inbox::default();
         for index in [0, 2, 0, 1] {
-            assert!(inbox.completed(ID).is_none());
+            assert!(inbox.whole(ID).is_none());
             give(&mut inbox, 0, part(3, index)).unwrap();
         }
-        let parts = inbox.completed(ID).unwrap();
+        assert_eq!(inbox.whole(ID).unwrap().parts.len(), 3);
+        let parts = inbox.completed(ID);
         assert_eq!(parts.len(), 3);
         assert_eq!(parts[2][16..18], [3, 2]);
         inbox.deliver(ID, DeliveryId(10), 3, 99);
@@ -283,7 +366,7 @@ mod tests {
         for index in 0..2 {
             give(&mut inbox, 0, part(2, index)).unwrap();
         }
-        inbox.completed(ID).unwrap();
+        inbox.completed(ID);
         inbox.deliver(ID, DeliveryId(10), 2, u64::MAX);
         assert_eq!(inbox.acknowledged(0, DeliveryId(12)), None);
         assert_eq!(inbox.acknowledged(0, DeliveryId(11)), None);
@@ -318,11 +401,34 @@ mod tests {
 
     #[test]
     fn a_full_inbox_says_so_and_still_takes_the_parts_of_what_it_has() {
-        let mut inbox = Inbox::default();
+        let (mut inbox, config) = (Inbox::default(), PeerConfig::default());
         for i in 0..16 {
+            assert_eq!(inbox.slot(AdmittedBy::Token, NOWHERE, &config), Ok(None));
             give(&mut inbox, 0, Part { intro: IntroId([i; 16]), ..part(2, 0) }).unwrap();
         }
-        assert_eq!(give(&mut inbox, 0, Part { intro: IntroId([99; 16]), ..part(2, 0) }), Err(Refusal::full(false)));
+        assert_eq!(inbox.slot(AdmittedBy::Token, NOWHERE, &config), Err(Full));
+        assert_eq!(inbox.slot(AdmittedBy::Work { bits: 2 }, NOWHERE, &config), Ok(None), "work has slots of its own");
         assert_eq!(give(&mut inbox, 0, Part { intro: IntroId([3; 16]), ..part(2, 1) }), Ok(Fit::Continues));
+    }
+
+    #[test]
+    fn when_the_slots_are_taken_the_cheapest_proof_of_the_busiest_source_goes() {
+        let mut inbox = Inbox::default();
+        for (id, source, bits) in [(1, 1, 21), (2, 1, 20), (3, 1, 23), (4, 2, 20)] {
+            assert_eq!(worked(&mut inbox, id, source, bits), Ok(None));
+        }
+        assert_eq!(worked(&mut inbox, 5, 3, 20), Ok(Some(IntroId([2; 16]))), "not the as cheap one of a quiet source");
+        assert_eq!(worked(&mut inbox, 6, 1, 21), Err(Full), "the busiest source gains nothing without more work");
+        assert_eq!(worked(&mut inbox, 7, 1, 22), Ok(Some(IntroId([1; 16]))));
+    }
+
+    #[test]
+    fn among_equally_busy_sources_more_work_wins_and_as_much_does_not() {
+        let mut inbox = Inbox::default();
+        for id in 1..=4 {
+            assert_eq!(worked(&mut inbox, id, id.into(), 20 + id), Ok(None));
+        }
+        assert_eq!(worked(&mut inbox, 5, 5, 21), Err(Full));
+        assert_eq!(worked(&mut inbox, 6, 6, 22), Ok(Some(IntroId([1; 16]))));
     }
 }

@@ -1,12 +1,13 @@
-//! DEPOSIT in an intro inbox, addressed by fingerprint, and the tokens that let it in.
+//! DEPOSIT in an intro inbox, addressed by fingerprint, and what lets it in: a token of the user's, or proof of work if
+//! the user takes that.
 
-use pirushka_identity::proofs;
+use pirushka_identity::{IntroPolicy, WorkClaim, intro_id, proofs};
 use pirushka_wire::time::SECOND;
-use pirushka_wire::{Fingerprint, IntroToken, Now};
+use pirushka_wire::{Fingerprint, IntroToken, Now, WorkNonce};
 
 use crate::limits::{INTRO_OVERHEAD, MESSAGE_OVERHEAD, TOKEN_OVERHEAD};
 use crate::refusal::Refusal;
-use crate::store::inbox::{Dropped, Fit, Part};
+use crate::store::inbox::{AdmittedBy, Dropped, Fit, Part};
 use crate::store::{Source, Store, UserId};
 
 /// One part of an introduction with its admission.
@@ -15,13 +16,27 @@ pub(crate) struct IntroDeposit<'a> {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) part: Part<'a>,
     pub(crate) token: IntroToken,
+    pub(crate) work: WorkNonce,
+    /// The handshake hash of the session that it comes through: what the work must have been done for.
+    pub(crate) binding: [u8; 32],
 }
 
-/// What lets an introduction in. Proof of work will be the second kind; it gives way to the first when slots are few.
+/// What lets an introduction in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Admission {
     /// A token of the user's, by its hash.
     Token([u8; 32]),
+    /// So many bits of work.
+    Work { bits: u8 },
+}
+
+impl Admission {
+    fn kind(self) -> AdmittedBy {
+        match self {
+            Self::Token(_) => AdmittedBy::Token,
+            Self::Work { bits } => AdmittedBy::Work { bits },
+        }
+    }
 }
 
 /// Above this much of the cap, in percent, introductions are refused.
@@ -39,8 +54,7 @@ impl Store {
     ) -> Result<Option<UserId>, Refusal> {
         let part = &deposit.part;
         let id = self.registry.find(&deposit.fingerprint).ok_or(Refusal::UNKNOWN_USER)?;
-        let user = self.user(id)?;
-        let fit = user.inbox.check(part, user.here, &self.config)?;
+        let fit = self.user(id)?.inbox.check(part, &self.config)?;
         if fit == Fit::Repeat {
             self.totals.deposits_repeated += 1;
             return Ok(None);
@@ -51,15 +65,45 @@ impl Store {
         if !self.ledger.fits(bytes + INTRO_OVERHEAD + TOKEN_OVERHEAD + COMPLETION_COST, REFUSE_PERCENT) {
             return Err(Refusal::PEER_FULL);
         }
-        let user = self.user_mut(id)?;
-        if let Some(Admission::Token(hash)) = admission {
-            user.tokens.spend(&hash, part.intro);
+        if let Some(admission) = admission {
+            self.begin(now, id, source, part, admission)?;
         }
-        user.inbox.take(now.mono_us, part, source);
+        self.user_mut(id)?.inbox.take(part);
         self.intro_sources.add(source, id, part.intro, bytes);
         let completed = self.complete(now, id, part);
         self.settle(id);
         Ok(completed?.then_some(id))
+    }
+
+    /// Gives the introduction a slot, which another one may have to leave, and counts what it uses up.
+    fn begin(
+        &mut self,
+        now: Now,
+        id: UserId,
+        source: Source,
+        part: &Part<'_>,
+        admission: Admission,
+    ) -> Result<(), Refusal> {
+        let user = self.user(id)?;
+        let Ok(displaced) = user.inbox.slot(admission.kind(), source, &self.config) else {
+            return Err(Refusal::full(user.here));
+        };
+        match admission {
+            Admission::Token(hash) => self.user_mut(id)?.tokens.spend(&hash, part.intro),
+            Admission::Work { .. } => {
+                if !self.worked_intros.allows(now.mono_us, source, self.config.intros_per_prefix_hour) {
+                    return Err(Refusal::slow_down(60_000));
+                }
+                self.worked_intros.count(now.mono_us, source);
+                self.settle_tables();
+            }
+        }
+        if let Some(dropped) = displaced.and_then(|intro| self.user_mut(id).ok()?.inbox.evict(intro)) {
+            self.drop_intro(id, &dropped);
+            self.totals.evicted += 1;
+        }
+        self.user_mut(id)?.inbox.begin(now.mono_us, part, source, admission.kind());
+        Ok(())
     }
 
     /// Lets whoever holds the token introduce itself.
@@ -97,6 +141,13 @@ impl Store {
         Ok(())
     }
 
+    /// Who may knock without a token, as registration `round` says.
+    pub(crate) fn policy_set(&mut self, id: UserId, round: u32, policy: IntroPolicy) -> Result<(), Refusal> {
+        let user = self.user_mut(id)?;
+        (user.policy, user.policy_round) = (policy, round);
+        Ok(())
+    }
+
     /// Takes what the inbox gave up out of the mailbox and the sources' accounts; not settled yet. Gives the number of
     /// messages dropped.
     pub(crate) fn drop_intro(&mut self, id: UserId, dropped: &Dropped) -> u64 {
@@ -110,24 +161,45 @@ impl Store {
         held
     }
 
-    /// The user's policy: closed without tokens, else by token. As long as the user has not sent its list since the
-    /// peer knows it, a token may be missing only for that reason, and the stranger waits.
+    /// What lets this introduction in, by the user's policy. As long as the user has not sent its list since the peer
+    /// knows it, a token or the policy may be missing only for that reason, and the stranger waits.
     fn admission(&self, now: Now, id: UserId, deposit: &IntroDeposit<'_>) -> Result<Admission, Refusal> {
-        let hash = proofs::token_hash(&deposit.token);
+        let part = &deposit.part;
         let user = self.user(id)?;
-        if user.tokens.permits(&hash, &deposit.part.intro, now.wall_s()) {
-            return Ok(Admission::Token(hash));
+        let hash = proofs::token_hash(&deposit.token);
+        let permitted = user.tokens.permits(&hash, &part.intro, now.wall_s());
+        match user.policy {
+            IntroPolicy::Closed => Err(Refusal::INTRO_REFUSED),
+            IntroPolicy::Token | IntroPolicy::Work { .. } if permitted => Ok(Admission::Token(hash)),
+            IntroPolicy::Token | IntroPolicy::Work { .. } if !user.list_known => Err(Refusal::UNKNOWN_USER),
+            IntroPolicy::Token => Err(Refusal::INTRO_REFUSED),
+            IntroPolicy::Work { bits: wanted } => {
+                let wanted = wanted.max(self.config.intro_difficulty);
+                let claim = WorkClaim::introduction(&deposit.binding, &deposit.fingerprint, part.parts, &part.intro);
+                let bits = claim.bits(deposit.work);
+                if bits >= wanted { Ok(Admission::Work { bits }) } else { Err(Refusal::work_needed(wanted)) }
+            }
         }
-        Err(if user.list_known { Refusal::INTRO_REFUSED } else { Refusal::UNKNOWN_USER })
     }
 
+    /// Whether the introduction is whole now; then its parts move to the mailbox. One that was let in by work must be
+    /// the one that the work was done for, else it is dropped.
     fn complete(&mut self, now: Now, id: UserId, part: &Part<'_>) -> Result<bool, Refusal> {
         let (now_s, hold_us) = (self.second(now), u64::from(self.config.intro_hold_s) * SECOND);
+        let user = self.user_mut(id)?;
+        let Some(whole) = user.inbox.whole(part.intro) else { return Ok(false) };
+        if whole.admitted != AdmittedBy::Token && intro_id(&whole.parts) != part.intro {
+            let dropped = user.inbox.evict(part.intro);
+            dropped.iter().for_each(|dropped| {
+                self.drop_intro(id, dropped);
+            });
+            return Err(Refusal::INTRO_REFUSED);
+        }
         let Some(user) = self.registry.get_mut(id) else { return Ok(false) };
-        let Some(parts) = user.inbox.completed(part.intro) else { return Ok(false) };
-        let n = parts.len();
+        let bodies = user.inbox.completed(part.intro);
+        let n = bodies.len();
         let mut deliveries = Vec::new();
-        for body in parts {
+        for body in bodies {
             let Some(place) = self.shelf.put(id, user.mailbox.next_delivery(), &body) else { break };
             deliveries.push(user.mailbox.hold_intro(now_s, (place, body.len())));
         }

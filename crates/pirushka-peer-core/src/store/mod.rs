@@ -51,7 +51,7 @@ pub(crate) use intro::IntroDeposit;
 pub(crate) use queue_list::QueueSetting;
 #[cfg(test)]
 use queue_list::TicketGrant;
-pub(crate) use register::Registered;
+pub(crate) use register::{Newcomer, Registered};
 pub(crate) use sources::Source;
 pub(crate) use user::UserId;
 
@@ -73,6 +73,8 @@ pub(crate) struct Store {
     /// Seconds are counted from here.
     start_us: u64,
     ticket_key: Key,
+    /// Invite secrets are made from it.
+    invite_key: Key,
     deposit_key: Key,
     source_key: Key,
     rng: ChaCha20Rng,
@@ -87,6 +89,8 @@ pub(crate) struct Store {
     /// Bundles by the moment of their publication.
     bundles: BTreeSet<(u64, UserId)>,
     new_users: Hourly,
+    /// Introductions by work.
+    worked_intros: Hourly,
     one_time_packages: Hourly,
     /// The peer ends at this moment at the latest.
     draining_until_us: Option<u64>,
@@ -94,8 +98,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// An empty store. `ticket_key` outlives restarts; everything else is drawn from `seed`.
-    pub(crate) fn new(config: &PeerConfig, ticket_key: [u8; 32], seed: [u8; 32], now: Now) -> Self {
+    /// An empty store. `keys` outlive restarts; everything else is drawn from `seed`.
+    pub(crate) fn new(config: &PeerConfig, keys: LastingKeys, seed: [u8; 32], now: Now) -> Self {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let mut key = || {
             let mut key = [0; 32];
@@ -104,7 +108,8 @@ impl Store {
         };
         Self {
             start_us: now.mono_us,
-            ticket_key: Key(ticket_key),
+            ticket_key: Key(keys.ticket),
+            invite_key: Key(keys.invite),
             deposit_key: key(),
             source_key: key(),
             rng,
@@ -117,6 +122,7 @@ impl Store {
             intro_sources: IntroSources::default(),
             bundles: BTreeSet::new(),
             new_users: Hourly::new(pirushka_wire::time::HOUR, prefixes_max(config)),
+            worked_intros: Hourly::new(pirushka_wire::time::HOUR, prefixes_max(config)),
             one_time_packages: Hourly::new(ONE_TIME_EVERY_US, prefixes_max(config)),
             draining_until_us: None,
             totals: Stats::default(),
@@ -218,7 +224,7 @@ impl Store {
 
     /// Takes over what the tables of sources take.
     fn settle_tables(&mut self) {
-        let takes = self.new_users.footprint() + self.one_time_packages.footprint();
+        let takes = self.new_users.footprint() + self.worked_intros.footprint() + self.one_time_packages.footprint();
         self.ledger.settle(&mut self.tables_charged, takes);
     }
 
@@ -264,10 +270,17 @@ fn sessions_share(config: &PeerConfig) -> u64 {
     all.min(config.ram_bytes / SESSIONS_SHARE)
 }
 
-/// A small peer remembers fewer networks: the two tables take a tenth of the cap at most.
+/// A small peer remembers fewer networks: the three tables take a tenth of the cap at most.
 fn prefixes_max(config: &PeerConfig) -> u32 {
-    let fitting = config.ram_bytes / (20 * HOURLY_OVERHEAD);
+    let fitting = config.ram_bytes / (30 * HOURLY_OVERHEAD);
     config.prefixes_max.min(u32::try_from(fitting).unwrap_or(u32::MAX)).max(16)
+}
+
+/// What is derived from the peer's static key, one key for each purpose.
+#[derive(Clone, Copy)]
+pub(crate) struct LastingKeys {
+    pub(crate) ticket: [u8; 32],
+    pub(crate) invite: [u8; 32],
 }
 
 /// A key that is never printed, and overwritten in the end.

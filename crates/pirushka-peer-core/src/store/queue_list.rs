@@ -2,6 +2,7 @@
 //!
 //! The list is incremental; END marks it complete, and from then on a ticket opens nothing that is not on it.
 
+use pirushka_identity::IntroPolicy;
 use pirushka_identity::proofs::{self, TicketClaim};
 use pirushka_wire::{Fingerprint, Now, QueueId};
 
@@ -77,7 +78,7 @@ impl Store {
         }
     }
 
-    /// The list of registration `round` is complete: drops the queues and tokens it does not name.
+    /// The list of registration `round` is complete: drops the queues and tokens it does not name, and a policy.
     pub(crate) fn list_end(&mut self, id: UserId, round: u32) -> Result<(), Refusal> {
         let user = self.user_mut(id)?;
         if user.round != round {
@@ -85,6 +86,9 @@ impl Store {
         }
         user.list_known = true;
         user.tokens.keep_listed(round);
+        if user.policy_round != round {
+            user.policy = IntroPolicy::Token;
+        }
         for slot in user.queues.unlisted(round) {
             self.close_queue(id, slot);
         }

@@ -1,7 +1,7 @@
 //! Users come and go (facts 8, 9). The caller has verified the registration.
 
-use pirushka_identity::Certificate;
-use pirushka_wire::{Fingerprint, Incarnation, Now};
+use pirushka_identity::{Certificate, WorkClaim, proofs};
+use pirushka_wire::{Fingerprint, Incarnation, InviteSecret, Now, WorkNonce};
 use rand_core::Rng as _;
 
 use crate::limits::USER_OVERHEAD;
@@ -18,7 +18,16 @@ pub(crate) struct Registered {
     pub(crate) round: u32,
 }
 
-/// Above this much of the cap, in percent, new users are taken slowly. Here proof of work will be asked for.
+/// What somebody brings who may be new here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Newcomer {
+    pub(crate) invite: InviteSecret,
+    pub(crate) work: WorkNonce,
+    /// The handshake hash of the session: what the work must have been done for.
+    pub(crate) binding: [u8; 32],
+}
+
+/// Above this much of the cap, in percent, new users are taken slowly and for work.
 const SLOW_PERCENT: u64 = 70;
 /// Above this much none are taken.
 const NONE_PERCENT: u64 = 90;
@@ -30,11 +39,18 @@ impl Store {
         now: Now,
         source: Source,
         certificate: &Certificate,
+        newcomer: &Newcomer,
     ) -> Result<Registered, Refusal> {
         let fingerprint = certificate.fingerprint();
-        let id = match self.registry.find(&fingerprint) {
+        let known = self.registry.find(&fingerprint);
+        // An entry that a ticket made is not yet the user's: who was let in once is not let in for ever.
+        let was_here = known.and_then(|id| self.registry.get(id)).is_some_and(|user| user.certificate.is_some());
+        if !was_here && self.config.private && !self.is_invited(&newcomer.invite) {
+            return Err(Refusal::INVITE_NEEDED);
+        }
+        let id = match known {
             Some(id) => id,
-            None => self.admit(now, source, fingerprint, certificate.der().len() as u64)?,
+            None => self.admit(now, source, certificate, newcomer)?,
         };
         let user = self.user_mut(id)?;
         user.certificate = Some(certificate.der().into());
@@ -76,21 +92,31 @@ impl Store {
         &mut self,
         now: Now,
         source: Source,
-        fingerprint: Fingerprint,
-        certificate: u64,
+        certificate: &Certificate,
+        newcomer: &Newcomer,
     ) -> Result<UserId, Refusal> {
         self.refuse_when_draining(now)?;
-        let cost = USER_OVERHEAD + certificate;
+        let (fingerprint, cost) = (certificate.fingerprint(), USER_OVERHEAD + certificate.der().len() as u64);
         if !self.ledger.fits(cost, NONE_PERCENT) {
             return Err(Refusal::PEER_FULL);
         }
-        let slow = if self.ledger.fits(cost, SLOW_PERCENT) { 1 } else { 16 };
-        let limit = self.config.new_users_per_prefix_hour.div_ceil(slow);
+        let is_short = !self.ledger.fits(cost, SLOW_PERCENT);
+        let claim = WorkClaim::registration(&newcomer.binding, &fingerprint);
+        if is_short && claim.bits(newcomer.work) < self.config.register_difficulty {
+            return Err(Refusal::work_needed(self.config.register_difficulty));
+        }
+        let limit = self.config.new_users_per_prefix_hour.div_ceil(if is_short { 16 } else { 1 });
         if !self.new_users.allows(now.mono_us, source, limit) {
             return Err(Refusal::slow_down(60_000));
         }
         self.new_users.count(now.mono_us, source);
         self.settle_tables();
         Ok(self.enter(now, fingerprint))
+    }
+
+    /// Whether the secret is that of an accepted generation; all are compared, each in constant time.
+    fn is_invited(&self, secret: &InviteSecret) -> bool {
+        let accepted = self.config.invite_generations();
+        accepted.filter(|generation| proofs::invite_secret_holds(&self.invite_key.0, *generation, secret)).count() > 0
     }
 }

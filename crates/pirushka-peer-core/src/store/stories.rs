@@ -3,13 +3,14 @@
 use pirushka_identity::{Identity, proofs};
 use pirushka_wire::frame::error_code;
 use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
-use pirushka_wire::{DeliveryId, DepositId, IntroId, IntroToken, Now, QueueId, QueueSecret};
+use pirushka_wire::{DeliveryId, DepositId, IntroId, IntroToken, Now, QueueId, QueueSecret, WorkNonce};
 
 use super::bundle::bundle_bytes;
 use super::*;
 
 pub(super) const SECRET: QueueSecret = QueueSecret([7; 16]);
 const TOKEN: IntroToken = IntroToken([9; 16]);
+const BINDING: [u8; 32] = [0xb1; 32];
 const START_S: u64 = 1_700_000_000;
 
 pub(super) struct Desk {
@@ -20,7 +21,8 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(config: &PeerConfig) -> Self {
         let now = Now { mono_us: 5_000_000, wall_ms: START_S * 1000 };
-        Self { store: Store::new(config, [1; 32], [2; 32], now), now }
+        let keys = LastingKeys { ticket: [1; 32], invite: [3; 32] };
+        Self { store: Store::new(config, keys, [2; 32], now), now }
     }
 
     pub(super) fn pass(&mut self, us: u64) {
@@ -36,7 +38,13 @@ impl Desk {
     }
 
     pub(super) fn register(&mut self, person: &Identity) -> Registered {
-        self.store.register(self.now, Source(1), person.certificate()).unwrap()
+        self.store.register(self.now, Source(1), person.certificate(), &Newcomer::default()).unwrap()
+    }
+
+    pub(super) fn newcomer(&mut self, source: u64, seed: u8, newcomer: &Newcomer) -> Result<Registered, Refusal> {
+        let done = self.store.register(self.now, Source(source), person(seed).certificate(), newcomer);
+        self.check();
+        done
     }
 
     pub(super) fn queue(&mut self, r: Registered, queue: u8) -> TicketGrant {
@@ -79,7 +87,13 @@ impl Desk {
         source: Source,
     ) -> Result<bool, Refusal> {
         let part = Part { intro: IntroId([intro; 16]), parts: n, index: i, bytes: &[intro; 1000] };
-        let deposit = IntroDeposit { fingerprint: person.fingerprint(), part, token: TOKEN };
+        let deposit = IntroDeposit {
+            fingerprint: person.fingerprint(),
+            part,
+            token: TOKEN,
+            work: WorkNonce(0),
+            binding: BINDING,
+        };
         let done = self.store.deposit_intro(self.now, source, &deposit);
         self.check();
         done.map(|user| user.is_some())
@@ -96,7 +110,10 @@ impl Store {
     pub(crate) fn check(&self, sessions: u64) {
         let (mut queues, mut messages, mut bundles, mut intros) = (0, 0, 0, 0);
         let mut bytes = sessions + self.tables_charged;
-        assert!(self.tables_charged >= self.new_users.footprint() + self.one_time_packages.footprint());
+        assert!(
+            self.tables_charged
+                >= self.new_users.footprint() + self.worked_intros.footprint() + self.one_time_packages.footprint()
+        );
         for user in self.registry.iter() {
             bytes += user.footprint();
             queues += user.queues.len();
@@ -501,10 +518,10 @@ fn new_users_of_one_network_are_limited_and_those_who_come_back_are_not() {
     for seed in 1..=3 {
         desk.register(&person(seed));
     }
-    let fourth = desk.store.register(desk.now, Source(1), person(4).certificate());
+    let fourth = desk.newcomer(1, 4, &Newcomer::default());
     assert_eq!(fourth.map_err(|r| r.code), Err(error_code::SLOW_DOWN));
     desk.register(&person(2));
-    assert!(desk.store.register(desk.now, Source(2), person(5).certificate()).is_ok());
+    assert!(desk.newcomer(2, 5, &Newcomer::default()).is_ok());
     desk.pass(HOUR);
     desk.register(&person(4));
 }
@@ -537,7 +554,7 @@ fn a_draining_peer_takes_nothing_new_and_gives_out_what_it_holds() {
     assert_eq!(desk.deposit(1, 1, false, 320), Ok(false), "what is held is held");
     let refused = Refusal { code: error_code::DRAINING, retry_after_ms: 20_000 };
     assert_eq!(desk.deposit(1, 2, false, 320), Err(refused));
-    assert_eq!(desk.store.register(desk.now, Source(1), person(2).certificate()), Err(refused));
+    assert_eq!(desk.newcomer(1, 2, &Newcomer::default()), Err(refused));
     let again = desk.register(&bob);
     assert_eq!(desk.ack_all(again), 1);
 }

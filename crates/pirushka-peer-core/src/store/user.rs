@@ -1,5 +1,6 @@
 //! What the peer holds for one user.
 
+use pirushka_identity::IntroPolicy;
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Fingerprint, Incarnation};
 
@@ -31,6 +32,9 @@ pub(crate) struct User {
     pub(crate) mailbox: Mailbox,
     pub(crate) queues: Queues,
     pub(crate) tokens: Tokens,
+    /// Who may knock without a token, and the registration that said so.
+    pub(crate) policy: IntroPolicy,
+    pub(crate) policy_round: u32,
     pub(crate) inbox: Inbox,
     /// With the moment of its publication.
     pub(crate) bundle: Option<(u64, Bundle)>,
@@ -51,6 +55,8 @@ impl User {
             mailbox: Mailbox::new(incarnation),
             queues: Queues::new(config),
             tokens: Tokens::default(),
+            policy: IntroPolicy::Token,
+            policy_round: 0,
             inbox: Inbox::default(),
             bundle: None,
             charged: 0,

@@ -9,7 +9,7 @@ mod strangers;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use pirushka_identity::{Identity, proofs};
+use pirushka_identity::{Identity, WorkClaim, intro_id, proofs};
 use pirushka_link::{Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent, PeerKey, TicketData};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{
@@ -203,6 +203,40 @@ impl World {
         self.ask(n, &Frame::Deposit { request: NO_REQUEST, deposit })
     }
 
+    /// Lets strangers in who do this much work.
+    fn opens(&mut self, n: usize, bits: u8) {
+        assert_eq!(self.ask(n, &Frame::IntroPolicy { request: NO_REQUEST, policy: bits }), Answer::Ok);
+    }
+
+    fn binding(&self, n: usize) -> [u8; 32] {
+        *self.clients[n].link.binding().unwrap()
+    }
+
+    /// One part of an introduction without a token.
+    fn knock(&mut self, n: usize, to: Fingerprint, parts: &[Vec<u8>], index: u8, work: WorkNonce) -> Answer {
+        let deposit = Deposit::Intro {
+            fingerprint: to,
+            intro: intro_id(parts),
+            parts: parts.len() as u8,
+            index,
+            token: IntroToken::default(),
+            work,
+            part: &parts[usize::from(index)],
+        };
+        self.ask(n, &Frame::Deposit { request: NO_REQUEST, deposit })
+    }
+
+    /// A whole introduction, with exactly this much work; the first refusal, if any.
+    fn knocks(&mut self, n: usize, to: Fingerprint, parts: &[Vec<u8>], bits: u8) -> Answer {
+        let work = exactly(&self.claim(n, to, parts), bits);
+        let mut answers = (0..parts.len() as u8).map(|index| self.knock(n, to, parts, index, work));
+        answers.find(|answer| *answer != Answer::Ok).unwrap_or(Answer::Ok)
+    }
+
+    fn claim(&self, n: usize, to: Fingerprint, parts: &[Vec<u8>]) -> WorkClaim {
+        WorkClaim::introduction(&self.binding(n), &to, parts.len() as u8, &intro_id(parts))
+    }
+
     fn restore(&mut self, n: usize, of: Fingerprint, queue: u8, ticket: TicketData) -> Answer {
         let TicketData { quota_kib, expiry, mac } = ticket;
         let secret_hash = proofs::queue_secret_hash(&SECRET);
@@ -259,6 +293,11 @@ impl World {
     fn held(&self) -> u64 {
         self.peer.stats().messages_held
     }
+}
+
+/// Work of just so many bits.
+fn exactly(claim: &WorkClaim, bits: u8) -> WorkNonce {
+    (1..).map(WorkNonce).find(|nonce| claim.bits(*nonce) == bits).unwrap()
 }
 
 fn registration(instance: InstanceId, root: &[u8]) -> Frame<'_> {

@@ -207,3 +207,99 @@ fn a_user_who_closes_is_away_at_once_and_what_comes_waits() {
     world.register(back, &bob);
     assert_eq!(world.pushed(back), [(1, 42)]);
 }
+
+/// Registers with a secret and work, and gives the error if it is refused.
+fn newcomer(world: &mut World, n: usize, who: &Identity, invite: InviteSecret, work: WorkNonce) -> Option<Answer> {
+    let root = world.register_packet(n, who);
+    let frame = Frame::Register { request: NO_REQUEST, instance: InstanceId([1; 16]), invite, work, root: &root };
+    let answer = world.ask(n, &frame);
+    (!matches!(answer, Answer::Mailbox { .. })).then_some(answer)
+}
+
+#[test]
+fn a_private_peer_takes_newcomers_with_its_secret_only_and_who_was_here_comes_back_without() {
+    let config = PeerConfig { private: true, ..PeerConfig::default() };
+    let mut world = World::new(config.clone());
+    let secret = config.invite_secret(&world.key).unwrap();
+    let client = world.client();
+    assert!(world.clients[client].link.welcome().unwrap().terms.private);
+    for wrong in [InviteSecret::NONE, InviteSecret([9; 15])] {
+        let answer = newcomer(&mut world, client, &person(1), wrong, WorkNonce(0)).unwrap();
+        assert_eq!(error(&answer), error_code::INVITE_NEEDED);
+    }
+    let stats = world.peer.stats();
+    assert_eq!((stats.users, stats.refused_invite), (0, 2));
+    assert_eq!(newcomer(&mut world, client, &person(1), secret, WorkNonce(0)), None);
+    let again = world.client();
+    assert_eq!(newcomer(&mut world, again, &person(1), InviteSecret::NONE, WorkNonce(0)), None);
+    world.restart(config);
+    let after = world.client();
+    let answer = newcomer(&mut world, after, &person(1), InviteSecret::NONE, WorkNonce(0)).unwrap();
+    assert_eq!(error(&answer), error_code::INVITE_NEEDED, "the peer remembers nobody");
+    assert_eq!(newcomer(&mut world, after, &person(1), secret, WorkNonce(0)), None);
+}
+
+#[test]
+fn a_new_generation_is_a_new_secret_and_the_old_one_lasts_as_long_as_the_operator_says() {
+    let generation = |invite_generation, invite_overlap| PeerConfig {
+        private: true,
+        invite_generation,
+        invite_overlap,
+        ..PeerConfig::default()
+    };
+    let mut world = World::new(generation(7, 0));
+    let old = generation(6, 0).invite_secret(&world.key).unwrap();
+    let new = generation(7, 0).invite_secret(&world.key).unwrap();
+    let other = pirushka_link::PeerKey::generate([8; 32]);
+    let foreign = generation(7, 0).invite_secret(&other).unwrap();
+    let client = world.client();
+    for wrong in [old, foreign, generation(8, 0).invite_secret(&world.key).unwrap()] {
+        assert!(newcomer(&mut world, client, &person(1), wrong, WorkNonce(0)).is_some());
+    }
+    assert_eq!(newcomer(&mut world, client, &person(1), new, WorkNonce(0)), None);
+    world.restart(generation(7, 1));
+    let client = world.client();
+    assert_eq!(newcomer(&mut world, client, &person(2), old, WorkNonce(0)), None);
+    assert_eq!(PeerConfig::default().invite_secret(&world.key), None);
+}
+
+#[test]
+fn an_entry_that_a_contacts_ticket_made_lets_nobody_in_at_a_private_peer() {
+    let mut world = World::new(PeerConfig::default());
+    let bob = world.client();
+    world.register(bob, &person(1));
+    let ticket = world.queue_set(bob, 1);
+    world.restart(PeerConfig { private: true, ..PeerConfig::default() });
+    let (back, contact) = (world.client(), world.client());
+    assert_eq!(world.restore(contact, person(1).fingerprint(), 1, ticket), Answer::Ok);
+    let answer = newcomer(&mut world, back, &person(1), InviteSecret::NONE, WorkNonce(0)).unwrap();
+    assert_eq!(error(&answer), error_code::INVITE_NEEDED);
+}
+
+#[test]
+fn when_memory_is_short_newcomers_work_for_this_session_and_who_was_here_does_not() {
+    let config = PeerConfig { ram_bytes: 40_000, register_difficulty: 12, ..PeerConfig::default() };
+    let mut world = World::new(config);
+    let (bob, sender) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    world.queue_set(bob, 1);
+    let now = world.now;
+    world.clients[bob].link.close(now);
+    for n in 0.. {
+        if world.peer.stats().bytes_held > 28_000 {
+            break;
+        }
+        assert_eq!(world.deposit(sender, 1, n), Answer::Ok);
+    }
+    let (new, other, back) = (world.client(), world.client(), world.client());
+    let needed = Some(Answer::Error { code: error_code::WORK_NEEDED, retry_after_ms: 12 });
+    assert_eq!(newcomer(&mut world, new, &person(2), InviteSecret::NONE, WorkNonce(0)), needed);
+    let claim = WorkClaim::registration(&world.binding(new), &person(2).fingerprint());
+    let (work, little) = (exactly(&claim, 12), exactly(&claim, 11));
+    assert_eq!(newcomer(&mut world, new, &person(2), InviteSecret::NONE, little), needed);
+    assert_eq!(newcomer(&mut world, other, &person(2), InviteSecret::NONE, work), needed, "t19: another session");
+    assert_eq!(newcomer(&mut world, new, &person(3), InviteSecret::NONE, work), needed, "t19: another person");
+    assert_eq!((world.peer.stats().users, world.peer.stats().refused_work), (1, 4));
+    assert_eq!(newcomer(&mut world, new, &person(2), InviteSecret::NONE, work), None);
+    assert_eq!(newcomer(&mut world, back, &person(1), InviteSecret::NONE, WorkNonce(0)), None);
+}

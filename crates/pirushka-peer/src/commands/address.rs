@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use pirushka_wire::PeerAddress;
+use pirushka_wire::{HomeAddress, InviteSecret, PeerAddress};
 
 use crate::advertise::{Advertisement, advertise};
 use crate::cli::data_dir;
@@ -12,22 +12,36 @@ use crate::{commands, key, output};
 
 /// Prints the address: the running peer's own word if one runs, else what the configuration says.
 pub(crate) fn address(config: &Config, qr: bool, json: bool) -> Result<(), Failure> {
-    let Advertisement { address, note } = find(config)?;
+    let Advertisement { address: peer, note } = find(config)?;
+    let invite = invite_secret(config)?;
+    let address = HomeAddress { peer, invite };
     if json {
+        let peer = &address.peer;
         output::data(serde_json::json!({
-            "v": 1, "event": "address", "address": address.to_string(), "host": address.host.to_string(),
-            "port": address.port, "peer_id": address.peer_id.to_base32(), "note": note,
+            "v": 1, "event": "address", "address": address.to_string(), "host": peer.host.to_string(),
+            "port": peer.port, "peer_id": peer.peer_id.to_base32(), "private": invite.is_some(), "note": note,
         }));
         return Ok(());
     }
     if let Some(note) = note {
         output::advice(format_args!("Note: {note}."));
     }
+    if invite.is_some() {
+        output::advice("Note: this peer is private; whoever has this address can become its user.");
+    }
     output::data(&address);
     if qr {
         commands::run::print_qr(&address);
     }
     Ok(())
+}
+
+/// The secret of a private peer is made from its key, which is read for nothing else.
+fn invite_secret(config: &Config) -> Result<Option<InviteSecret>, Failure> {
+    if !config.peer.private {
+        return Ok(None);
+    }
+    Ok(config.peer.invite_secret(&key::read_or_create(&data_dir(config)?)?.key))
 }
 
 fn find(config: &Config) -> Result<Advertisement, Failure> {

@@ -13,6 +13,7 @@ use crate::{hardening, notify, output, qr, signals};
 pub(crate) fn run(config: Config, read_again: ReadAgain, json: bool) -> Result<(), Failure> {
     start_log(&config.log);
     // Before the key is read.
+    let is_private = config.peer.private;
     let warnings = hardening::apply(config.lock_memory);
     let mut peer = start(config, Process::Own, warnings)?;
     peer.operator().reads_again_with(read_again);
@@ -29,7 +30,7 @@ pub(crate) fn run(config: Config, read_again: ReadAgain, json: bool) -> Result<(
             .spawn(watch)
             .map_err(|error| Failure::unexpected("cannot start a thread", error))?;
     }
-    greet(&peer, json);
+    greet(&peer, is_private, json);
     notify::ready();
     let _keep_alive = notify::keep_alive(peer.observer());
     while wishes.recv() == Ok(Wish::Reload) {
@@ -70,7 +71,7 @@ fn start_log(level: &str) {
         .try_init();
 }
 
-fn greet(peer: &RunningPeer, json: bool) {
+fn greet(peer: &RunningPeer, is_private: bool, json: bool) {
     let (advertisement, warnings) = (peer.advertisement(), peer.warnings());
     if json {
         output::data(serde_json::json!({
@@ -97,14 +98,17 @@ fn greet(peer: &RunningPeer, json: bool) {
         output::advice(format_args!("Note: {note}."));
     }
     output::data(&advertisement.address);
-    if output::is_terminal() {
+    if is_private {
+        // What is printed here ends up in logs.
+        output::advice("This peer is private: `pirushkad address` prints what its users are given, with the secret.");
+    } else if output::is_terminal() {
         print_qr(&advertisement.address);
         output::advice("Serving. Its users say: pirushka init --peer ADDRESS. Ctrl-C ends it.");
     }
 }
 
 /// The address as a QR code, if the address fits one.
-pub(crate) fn print_qr(address: &pirushka_wire::PeerAddress) {
+pub(crate) fn print_qr(address: &impl std::fmt::Display) {
     if let Some(picture) = qr::render(&format!("pirushka://{address}"), output::is_terminal()) {
         output::data(picture);
     }

@@ -299,6 +299,44 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         ""
     ),
     number!(
+        "users.difficulty",
+        Kind::Count(0, 40),
+        peer.register_difficulty,
+        "Proof of work asked of new users when memory.total is 70 % used, in bits: 22 are half a second of one core, \
+         one more\nis twice that. Coming back costs nothing. Clients do at most 26.",
+        ""
+    ),
+    Setting {
+        key: "users.private",
+        kind: Kind::Flag,
+        meaning: "Whether only those become users who hold this peer's invite secret: it stands in what `pirushkad \
+                  address` prints,\nand nowhere else. Who is a user comes back without it, until this peer restarts \
+                  or the user stays away for long.",
+        memory: "",
+        instead_of_nothing: "",
+        get: |config| Value::Flag(config.peer.private),
+        set: |config, value| {
+            config.peer.private = *value == Value::Flag(true);
+            Ok(())
+        },
+    },
+    number!(
+        "users.invite_generation",
+        Kind::Count(1, 4_000_000_000),
+        peer.invite_generation,
+        "Which invite secret is in force. The secret is made from the key and this number, so nothing else is kept, and \
+         a\nhigher number is a new secret: raise it when the old one has got into wrong hands.",
+        ""
+    ),
+    number!(
+        "users.invite_overlap",
+        Kind::Count(0, 100),
+        peer.invite_overlap,
+        "How many earlier generations of the secret let people in as well: users who have an old address need it after \
+         a\nrestart of this peer.",
+        ""
+    ),
+    number!(
         "users.prefixes",
         Kind::Count(16, 100_000_000),
         peer.prefixes_max,
@@ -343,8 +381,16 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         "introductions.per_user",
         Kind::Count(1, 65_535),
         peer.intros_max,
-        "Introductions by strangers waiting for one user.",
-        "128 KiB per user, within memory.total"
+        "Introductions by strangers waiting for one user: so many by invite, and so many by proof of work.",
+        "256 KiB per user, within memory.total"
+    ),
+    number!(
+        "introductions.per_prefix_and_hour",
+        Kind::Count(1, 4_000_000_000),
+        peer.intros_per_prefix_hour,
+        "Introductions by proof of work that one source network (/24, /56) may begin per hour. Those by invite are \
+         limited by\ntheir invites.",
+        "see users.prefixes"
     ),
     number!(
         "introductions.size",
@@ -372,8 +418,9 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
         "introductions.difficulty",
         Kind::Count(0, 40),
         peer.intro_difficulty,
-        "Proof of work asked of strangers without an invite, in bits. Told to senders and not yet checked: such \
-         introductions\nare refused.",
+        "Proof of work asked at least of strangers who write to a user without an invite, in bits: 20 are a tenth of a \
+         second\nof one core, one more is twice that. Users decide whether they take such strangers, and may ask for \
+         more.\nClients do at most 26.",
         ""
     ),
     number!(
@@ -526,9 +573,14 @@ mod tests {
             user_life_max_s: _,
             ticket_life_s: _,
             intro_difficulty: _,
+            intros_per_prefix_hour: _,
+            register_difficulty: _,
+            private: _,
+            invite_generation: _,
+            invite_overlap: _,
         } = PeerConfig::default();
-        // Eighteen of the peer's, twelve of its link's, eleven of the process.
-        assert_eq!(SETTINGS.len(), 18 + 12 + 11);
+        // Twenty-three of the peer's, twelve of its link's, eleven of the process.
+        assert_eq!(SETTINGS.len(), 23 + 12 + 11);
     }
 
     #[test]

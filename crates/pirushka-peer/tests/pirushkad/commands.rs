@@ -1,6 +1,6 @@
 //! Commands that end by themselves: their output is a snapshot.
 
-use crate::daemon::{Daemon, answer, pirushkad};
+use crate::daemon::{Daemon, answer, listing, pirushkad};
 
 #[test]
 fn help_names_every_command_flag_and_exit_code() {
@@ -59,6 +59,24 @@ fn address_prints_the_configured_host_and_the_same_key_every_time() {
 
     let qr = address(&["--host", "peer.example", "--qr"]).stdout;
     assert!(qr.lines().count() > 15 && qr.contains('▄'));
+}
+
+#[test]
+fn the_address_of_a_private_peer_holds_a_secret_that_changes_with_its_generation_and_nothing_of_it_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = |settings: &[&str]| {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        answer(pirushkad(dir.path()).args(["address", "--host", "peer.example"]).args(settings))
+    };
+    let open = address(&[]);
+    let first = address(&["users.private=true"]);
+    assert_eq!((first.code, first.stdout.trim().split_once("&i=").unwrap().1.len()), (Some(0), 24));
+    assert!(first.stdout.starts_with(open.stdout.trim()), "the rest stays: {}", first.stdout);
+    assert!(first.stderr.contains("private"), "{}", first.stderr);
+    assert_eq!(first.stdout, address(&["users.private=true"]).stdout);
+    let second = address(&["users.private=true", "users.invite_generation=2"]);
+    assert!(second.stdout != first.stdout && second.stdout.contains("&i="));
+    assert_eq!(listing(dir.path()), ["key"]);
 }
 
 #[test]
