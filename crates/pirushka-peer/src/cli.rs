@@ -98,7 +98,10 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page (roff)
-    Man,
+    Man {
+        /// Write the pages of all commands into this folder instead
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -222,8 +225,7 @@ impl Cli {
                 commands::completions(&mut Self::command(), shell);
                 Ok(())
             }
-            Some(Command::Man) => commands::man(Self::command())
-                .map_err(|error| Failure::unexpected("cannot print the manual page", error)),
+            Some(Command::Man { ref folder }) => commands::man(Self::command(), folder.as_deref()),
         }
     }
 

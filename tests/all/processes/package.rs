@@ -60,6 +60,7 @@ fn the_package_of_the_peer_has_everything_that_an_operator_expects() {
             "usr/share/zsh/vendor-completions/_pirushkad",
             "usr/share/fish/vendor_completions.d/pirushkad.fish",
             "usr/share/man/man1/pirushkad.1.gz",
+            "usr/share/man/man1/pirushkad-doctor.1.gz",
             "usr/share/doc/pirushkad/copyright",
             "usr/share/doc/pirushkad/changelog.Debian.gz",
             "usr/share/doc/pirushkad/OPERATING.md",

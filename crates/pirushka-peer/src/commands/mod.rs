@@ -24,6 +24,10 @@ pub(crate) use status::{ask, running, status};
 pub(crate) use unit::{UnitArgs, unit};
 pub(crate) use watch::watch;
 
+use std::path::Path;
+
+use crate::failure::Failure;
+
 /// Prints the completion script.
 pub(crate) fn completions(command: &mut clap::Command, shell: clap_complete::Shell) {
     let mut script = Vec::new();
@@ -31,10 +35,24 @@ pub(crate) fn completions(command: &mut clap::Command, shell: clap_complete::She
     crate::output::data(String::from_utf8_lossy(&script).trim_end());
 }
 
-/// Prints the manual page.
-pub(crate) fn man(command: clap::Command) -> std::io::Result<()> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page)?;
-    crate::output::data(String::from_utf8_lossy(&page).trim_end());
-    Ok(())
+/// Prints the manual page, or writes those of all commands into `folder`.
+pub(crate) fn man(command: clap::Command, folder: Option<&Path>) -> Result<(), Failure> {
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command)
+            .render(&mut page)
+            .map_err(|error| Failure::unexpected("cannot print the manual page", error))?;
+        crate::output::data(String::from_utf8_lossy(&page).trim_end());
+        return Ok(());
+    };
+    let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
+    written.map_err(|error| {
+        let what = format!("cannot write manual pages into {}", folder.display());
+        Failure::configuration(
+            "man.not_written",
+            what,
+            error,
+            "name a folder that you may write to: pirushkad man FOLDER",
+        )
+    })
 }

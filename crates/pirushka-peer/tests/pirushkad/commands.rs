@@ -116,4 +116,12 @@ fn completions_and_the_manual_page_are_printed() {
     }
     let man = answer(pirushkad(dir.path()).arg("man"));
     assert!(man.code == Some(0) && man.stdout.contains(".TH pirushkad 1"), "{}", man.stdout);
+    let folder = dir.path().join("man");
+    assert_eq!(answer(pirushkad(dir.path()).arg("man").arg(&folder)).code, Some(0));
+    let pages = crate::daemon::listing(&folder);
+    for page in ["pirushkad.1", "pirushkad-doctor.1", "pirushkad-config-show.1"] {
+        assert!(pages.iter().any(|name| name == page), "{page} in {pages:?}");
+    }
+    let refused = answer(pirushkad(dir.path()).args(["man", "/dev/null/man"]));
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
 }
