@@ -261,6 +261,30 @@ def check_register(vector):
     expect(vector, {"fingerprint": certificate["fingerprint"]})
 
 
+# --- plain.md
+
+
+def check_plain(vector):
+    root = read_root(bytes.fromhex(vector["packet"]))
+    kind, said = root["type"], {}
+    need(root["direction"] == (1 if kind in (0x01, 0x13) else 2), "another direction")
+    payload = Reader(bytes.fromhex(root["payload"]))
+    challenge = payload.take(32) if kind in (0x13, 0x14) else b""
+    if challenge:
+        said["challenge"] = challenge.hex()
+    if kind in (0x02, 0x14):
+        certificate = read_certificate(payload.take(payload.number(2)))
+        said["fingerprint"] = certificate["fingerprint"]
+        signed = struct.pack(">Q", root["timestamp"]) + payload.data
+        if kind == 0x14:
+            signer = bytes.fromhex(certificate["fingerprint"])
+            length = struct.pack(">QI", root["timestamp"], len(payload.data))
+            signed = b"DCSC1-ROOT\0" + bytes([2, kind]) + signer + bytes(32) + challenge + length + payload.data
+        verify(certificate["key"], bytes.fromhex(root["signature"]), signed)
+    payload.end()
+    expect(vector, said | {field: root[field] for field in ("type", "timestamp", "shift")})
+
+
 # --- end-to-end.md: CARD
 
 

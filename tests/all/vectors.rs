@@ -3,6 +3,7 @@
 
 mod end_to_end;
 mod link;
+mod plain;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,6 +34,7 @@ fn our_code_makes_and_reads_the_vectors_of_the_spec() {
         ("root", "Root packets, with and without shifts (packets.md, \"Root\")", roots()),
         ("certificate", "Certificates of users (packets.md, \"Certificate\")", certificates()),
         ("register", "Signed registrations (packets.md, \"What a signature covers\")", registrations()),
+        ("plain", "Packets of the plain profile (plain.md)", plain::packets()),
         ("card", "CARDs (end-to-end.md, \"CARD\")", cards()),
         ("frames", "Frames inside a sealed packet (packets.md, \"Frames\")", frames()),
         ("proofs", "Hashes of secrets, and tickets (peer.md)", proofs_of_secrets()),
@@ -553,7 +555,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
     HEXLOWER.decode(hex.as_bytes()).unwrap()
 }
 
-fn spec() -> PathBuf {
+pub(crate) fn spec() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec")
 }
 
@@ -569,7 +571,7 @@ fn target() -> PathBuf {
 }
 
 /// A Python with the two libraries: made once, under `target/`.
-fn python_with_libraries() -> Option<PathBuf> {
+pub(crate) fn python_with_libraries() -> Option<PathBuf> {
     let venv = target().join("vectors-venv");
     let python = venv.join("bin/python");
     let run = |program: &Path, arguments: &[&str]| {

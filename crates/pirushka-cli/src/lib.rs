@@ -142,6 +142,7 @@ async fn dispatch(global: &Global, command: Option<Command>) -> Outcome {
         Some(Command::Peer(peer)) => commands::peer::run(&context, peer).await,
         Some(Command::Engine(Engine::Run { background })) => commands::engine::run(&context, background).await,
         Some(Command::Engine(Engine::Stop)) => commands::engine::stop(&context).await,
+        Some(Command::Lab(lab)) => commands::lab::run(&context, lab).await,
         Some(Command::Demo(demo)) => demo::run(context.out, &demo).await,
         Some(Command::Completions { .. } | Command::Man { .. } | Command::Version) => {
             unreachable!("carried out without a runtime")

@@ -21,6 +21,7 @@
 //! | `verify` | the six digits |
 //! | `probe` | how long the client may be silent |
 //! | `commands`, `getters` | verbs and questions |
+//! | [`plain`] | the seed's bare registration, for study: a machine of its own |
 //! | `load`, `rows`, `profile`, `home_row`, `contact`, `queue`, `invite`, `memory` | what is on disk |
 
 #![forbid(unsafe_code)]
@@ -46,6 +47,7 @@ mod load;
 mod memory;
 mod outbox;
 mod path;
+pub mod plain;
 mod probe;
 mod profile;
 mod queue;

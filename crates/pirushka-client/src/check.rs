@@ -161,7 +161,7 @@ async fn shake_hands(address: SocketAddr, peer: PeerId, patience: Duration) -> R
 }
 
 /// A connected socket hears when the host says that nothing listens.
-async fn connected(address: SocketAddr) -> std::io::Result<UdpSocket> {
+pub(crate) async fn connected(address: SocketAddr) -> std::io::Result<UdpSocket> {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),

@@ -37,7 +37,7 @@ const COMMANDS: usize = 256;
 const TOLD: usize = 1024;
 
 /// How often the routing table is asked whether the network is another one.
-const NETWORK_CHECK: Duration = Duration::from_secs(5);
+pub(crate) const NETWORK_CHECK: Duration = Duration::from_secs(5);
 
 /// A wall clock that ran so much ahead of the other one: the machine slept.
 const SLEPT_MS: u64 = 5_000;
@@ -524,7 +524,7 @@ impl Shell {
     }
 }
 
-fn load(store: &Store, now: Now) -> Result<Client> {
+pub(crate) fn load(store: &Store, now: Now) -> Result<Client> {
     let rows = store.load()?;
     Client::load(ClientConfig::default(), seed()?, now, rows).map_err(|e| {
         Error::new(Code::Damaged, format!("the store does not hold a whole profile: {e}"))
@@ -540,18 +540,18 @@ pub(crate) fn seed() -> Result<[u8; 32]> {
 }
 
 /// Notices that the machine slept or has another network.
-struct Network {
+pub(crate) struct Network {
     check_at: Instant,
     sources: [Option<std::net::IpAddr>; 2],
     seen: Now,
 }
 
 impl Network {
-    fn new(now: Now) -> Self {
+    pub(crate) fn new(now: Now) -> Self {
         Self { check_at: Instant::now() + NETWORK_CHECK, sources: source_addresses(), seen: now }
     }
 
-    fn changed(&mut self, now: Now) -> bool {
+    pub(crate) fn changed(&mut self, now: Now) -> bool {
         let mono_ms = now.mono_us.saturating_sub(self.seen.mono_us) / 1000;
         let slept = now.wall_ms.saturating_sub(self.seen.wall_ms) > mono_ms + SLEPT_MS;
         self.seen = now;

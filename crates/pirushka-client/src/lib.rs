@@ -29,6 +29,7 @@ pub mod error;
 pub mod handle;
 mod init;
 pub mod key;
+pub mod lab;
 mod lock;
 mod net;
 pub mod profile;

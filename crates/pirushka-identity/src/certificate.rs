@@ -141,7 +141,9 @@ fn ed25519_key(x509: &X509Certificate<'_>) -> Result<[u8; 32], CertificateError>
     key.subject_public_key.data.as_ref().try_into().map_err(|_| CertificateError::NotEd25519)
 }
 
-fn fingerprint_of(der: &[u8]) -> Fingerprint {
+/// SHA-256 of bytes that may be a certificate. Whether they are is [`Certificate::parse`]'s to say.
+#[must_use]
+pub fn fingerprint_of(der: &[u8]) -> Fingerprint {
     Fingerprint(Sha256::digest(der).into())
 }
 

@@ -21,6 +21,7 @@
 //! | `identity` | owns the key; makes the certificate |
 //! | `certificate` | believes a certificate or names the fault |
 //! | `register` | the signed registration (fact 8), bound to one session |
+//! | `plain` | the seed's bare registration, and the answer to a challenge: the plain profile |
 //! | `card` | the signed statement "here I am reached" |
 //! | [`proofs`] | what a peer keeps of secrets: hashes and tickets |
 //! | `work` | proof of work, for strangers and newcomers |
@@ -33,13 +34,15 @@ mod card;
 mod certificate;
 mod der;
 mod identity;
+mod plain;
 pub mod proofs;
 mod register;
 mod work;
 
 pub use card::{CARD_SKEW_S, Card, CardError, HOMES_MAX, IntroPolicy};
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::{Certificate, CertificateError, fingerprint_of};
 pub use identity::{Identity, IdentityError};
 pub use pirushka_wire::Fingerprint;
+pub use plain::{PlainError, PlainPacket, plain_signature_input, verify_plain_register, verify_plain_response};
 pub use register::{RegisterError, root_signature_input, verify_register};
 pub use work::{WorkClaim, intro_id};

@@ -1,7 +1,8 @@
 //! The registration (fact 8): a signed Root packet that is good for one person, one peer and one session.
 
+use pirushka_wire::plain::{decode_register, encode_register};
 use pirushka_wire::root::kind;
-use pirushka_wire::{Fingerprint, Params, PeerId, Reader, Root, RootError, Signature};
+use pirushka_wire::{Fingerprint, Params, PeerId, Root, RootError, Signature};
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::identity::Identity;
@@ -59,9 +60,8 @@ pub fn root_signature_input(
 }
 
 pub(crate) fn signed_packet(identity: &Identity, peer: PeerId, binding: &[u8; 32], unix_s: u64) -> Vec<u8> {
-    let der = identity.certificate().der();
-    let mut payload = (der.len() as u16).to_be_bytes().to_vec();
-    payload.extend(der);
+    let mut payload = vec![];
+    encode_register(identity.certificate().der(), &mut payload);
     let signed = identity.fingerprint();
     let input = root_signature_input(Params::TO_PEER, kind::REGISTER, &signed, &peer.0, binding, unix_s, &payload);
     let signature = identity.sign(&input);
@@ -91,14 +91,8 @@ pub fn verify_register(root: &[u8], peer: PeerId, binding: &[u8; 32]) -> Result<
     let Signature::Ed25519(signature) = root.signature else {
         return Err(RegisterError::Unsigned);
     };
-    let certificate = Certificate::parse(certificate_of(root.payload)?)?;
+    let certificate = Certificate::parse(decode_register(root.payload).map_err(|_| RegisterError::Payload)?)?;
     let signer = certificate.fingerprint();
     let input = root_signature_input(root.params, root.kind, &signer, &peer.0, binding, root.timestamp, root.payload);
     if certificate.verify(&input, signature) { Ok(certificate) } else { Err(RegisterError::BadSignature) }
-}
-
-fn certificate_of(payload: &[u8]) -> Result<&[u8], RegisterError> {
-    let mut r = Reader::new(payload);
-    let der = r.u16().and_then(|length| r.bytes(usize::from(length))).map_err(|_| RegisterError::Payload)?;
-    if r.is_empty() { Ok(der) } else { Err(RegisterError::Payload) }
 }

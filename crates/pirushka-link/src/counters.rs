@@ -132,6 +132,11 @@ impl Counters {
         self.drops[reason as usize] += 1;
     }
 
+    pub(crate) fn uncount(&mut self, reason: Drop) {
+        let count = &mut self.drops[reason as usize];
+        *count = count.saturating_sub(1);
+    }
+
     pub(crate) fn received(&mut self, bytes: usize) {
         self.packets_in += 1;
         self.bytes_in += bytes as u64;

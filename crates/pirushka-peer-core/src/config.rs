@@ -7,6 +7,8 @@ use pirushka_link::{PeerKey, PeerLinkConfig};
 use pirushka_wire::InviteSecret;
 use pirushka_wire::handshake::Terms;
 
+use crate::plain::PlainConfig;
+
 /// Every limit of one peer (one shard). Memory figures are worst cases at the default.
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
@@ -66,6 +68,8 @@ pub struct PeerConfig {
     pub invite_generation: u32,
     /// How many earlier generations let newcomers in as well. Default 0.
     pub invite_overlap: u32,
+    /// The seed's bare packets, for study. Default: off.
+    pub plain: PlainConfig,
     /// Sessions below: their number, rates and idle times. Its `terms` are overwritten with [`PeerConfig::terms`].
     pub link: PeerLinkConfig,
 }
@@ -97,6 +101,7 @@ impl Default for PeerConfig {
             private: false,
             invite_generation: 1,
             invite_overlap: 0,
+            plain: PlainConfig::default(),
             link: PeerLinkConfig::default(),
         }
     }

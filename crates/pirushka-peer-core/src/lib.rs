@@ -27,6 +27,7 @@
 //! `peer.rs` only dispatches. Below it are small machines, each in a file with its own state and tests: in `store/` what
 //! a peer holds (registry, queues, mailboxes, introductions, tokens, bundles, and the accounts over all of it), which
 //! knows no sessions; in `session/` what lives as long as a session (uploads, downloads, LATER, who is here, delivery).
+//! Beside both, in `plain/`, the seed's own bare packets, for study: off by default, with a table of its own.
 //! The store speaks in commands and answers, so that another store can stand in its place.
 //!
 //! What it does not do: sockets, threads, files, metrics pages.
@@ -36,6 +37,7 @@
 mod config;
 pub mod limits;
 mod peer;
+mod plain;
 mod refusal;
 mod session;
 mod stats;
@@ -47,4 +49,5 @@ mod timers;
 pub use config::PeerConfig;
 pub use peer::{Block, BlockList, Peer};
 pub use pirushka_link::{Counters, PeerKey, PeerLinkConfig, Transmit};
+pub use plain::{PlainConfig, PlainDrop, PlainStats};
 pub use stats::Stats;

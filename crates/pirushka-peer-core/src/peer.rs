@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use pirushka_link::{Counters, Drop, PeerKey, PeerLink, PeerLinkEvent, Received, SessionHandle, Transmit};
 use pirushka_wire::frame::error_code;
-use pirushka_wire::{BootId, Frame, Frames, Now, PeerId, RequestId};
+use pirushka_wire::{BootId, Fingerprint, Frame, Frames, Now, PeerId, RequestId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -22,6 +22,7 @@ pub use blocks::{Block, BlockList};
 
 use crate::config::{INVITE_CONTEXT, PeerConfig};
 use crate::limits::SESSION_OVERHEAD;
+use crate::plain::PlainPeer;
 use crate::refusal::Refusal;
 use crate::session::{Left, Presence, Session};
 use crate::stats::Stats;
@@ -43,6 +44,8 @@ pub struct Peer {
     blocks: BlockList,
     /// What the ledger counts for the link.
     link_charged: u64,
+    /// Absent unless the operator wants it.
+    plain: Option<PlainPeer>,
     stats: Stats,
 }
 
@@ -85,6 +88,7 @@ impl Peer {
             pushed_bytes: 0,
             blocks: BlockList::default(),
             link_charged: 0,
+            plain: config.plain.is_enabled.then(|| PlainPeer::new(&config.plain, draw())),
             stats: Stats::default(),
         };
         peer.settle_link();
@@ -131,13 +135,25 @@ impl Peer {
     /// Takes a datagram in; it is decrypted in place.
     ///
     /// # Errors
-    /// Why the datagram had no effect; already counted.
+    /// Why the datagram had no effect; already counted. A bare packet that the plain profile refuses counts under a
+    /// reason of its own.
     pub fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) -> Result<(), Drop> {
         if self.blocks.contains(remote.ip()) {
             self.link.count_drop(Drop::Blocked, datagram.len());
             return Err(Drop::Blocked);
         }
         let received = self.link.handle_datagram(now, remote, datagram);
+        if let (Some(plain), Err(reason @ (Drop::Unrecognised | Drop::TooShort))) = (&mut self.plain, &received) {
+            // The veil makes any first byte possible, so the link is asked first; what it does not know stays as it came.
+            let reason = *reason;
+            return match plain.handle_datagram(now, remote, datagram) {
+                None => Err(reason),
+                Some(result) => {
+                    self.link.take_back(reason);
+                    result.map_err(|_| reason)
+                }
+            };
+        }
         if let Ok(Received::Frames { session, plaintext }) = &received {
             self.handle_frames(now, *session, plaintext);
         }
@@ -152,6 +168,9 @@ impl Peer {
         self.link.handle_timeout(now);
         self.drain_events(now);
         self.store.handle_timeout(now);
+        if let Some(plain) = &mut self.plain {
+            plain.handle_timeout(now);
+        }
         while let Some(due) = self.timers.pop_due(now.mono_us) {
             match due {
                 Due::Push(user) => self.push(now, user),
@@ -172,13 +191,15 @@ impl Peer {
             self.push(now, user);
         }
         self.settle_link();
-        self.link.poll_transmit(now, out)
+        let transmit = self.link.poll_transmit(now, out);
+        transmit.or_else(|| Some(Transmit { to: self.plain.as_mut()?.poll_transmit(out)?, segment: None }))
     }
 
     /// When [`Peer::handle_timeout`] wants to be called (mono µs).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        [self.link.poll_timeout(), self.store.poll_timeout(), self.timers.next()].into_iter().flatten().min()
+        let plain = self.plain.as_ref().and_then(PlainPeer::poll_timeout);
+        [self.link.poll_timeout(), self.store.poll_timeout(), self.timers.next(), plain].into_iter().flatten().min()
     }
 
     /// Stops taking deposits and new users, who are told when to ask again: the owner ends this peer within `within_us`.
@@ -203,6 +224,7 @@ impl Peer {
             sessions: self.link.session_count() as u64,
             sessions_max: self.link.sessions_max() as u64,
             messages_to_drain: if self.store.is_draining() { self.messages_to_drain() } else { 0 },
+            plain: self.plain.as_ref().map(PlainPeer::stats).unwrap_or_default(),
             ..self.stats
         })
     }
@@ -211,6 +233,12 @@ impl Peer {
     fn messages_to_drain(&self) -> u64 {
         let here = self.presence.users().filter(|user| self.presence.active(*user).is_some());
         here.map(|user| self.store.messages(user)).sum()
+    }
+
+    /// Where somebody who registered in the plain profile was last proven to be (facts 8, 9).
+    #[must_use]
+    pub fn plain_remote(&self, fingerprint: &Fingerprint) -> Option<SocketAddr> {
+        self.plain.as_ref()?.remote(fingerprint)
     }
 
     /// The link's counters: drops by reason, handshakes, packets, bytes.

@@ -1,5 +1,7 @@
 //! Totals of the peer, for its operator. Nobody's identity, address or queue is in them.
 
+use crate::plain::PlainStats;
+
 /// What the peer holds and has done since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
@@ -79,6 +81,8 @@ pub struct Stats {
     pub frames_unknown: u64,
     /// Packets whose frames break the layout.
     pub frames_malformed: u64,
+    /// The plain profile's own totals.
+    pub plain: PlainStats,
     /// Whether deposits are no longer taken.
     pub draining: bool,
 }

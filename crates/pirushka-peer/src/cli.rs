@@ -39,6 +39,9 @@ pub(crate) struct Cli {
     /// Any setting, as in the configuration file; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
+    /// Also speak the seed's bare packets: in the clear, for study; gives up the silence towards strangers
+    #[arg(long, global = true)]
+    plain: bool,
     /// One JSON object per line instead of text
     #[arg(long, global = true)]
     json: bool,
@@ -258,6 +261,9 @@ impl Cli {
         };
         flag("host", self.host.as_ref().map(ToString::to_string));
         flag("listen", self.listen.map(|listen| listen.to_string()));
+        if self.plain {
+            flags.push(("plain.enabled".into(), "true".into(), "--plain".into()));
+        }
         let mut loaded = load(&Sources { file, environment, flags })?;
         // Paths need not be text, so this one does not go through the table.
         if let Some(dir) = &self.data_dir {

@@ -77,4 +77,4 @@ pub use control::SOCKET_NAME;
 pub use failure::{Exit, Failure};
 pub use key::KEY_NAME;
 pub use running::{RunningPeer, spawn};
-pub use status::{Clients, Messages, Network, Status};
+pub use status::{Clients, Messages, Network, Plain, Status};

@@ -89,6 +89,8 @@ fn what(key: &str, status: &Status) -> Option<(&'static str, Option<(u64, &'stat
         | "sessions.per_prefix_burst"
         | "sessions.per_prefix_live"
         | "sessions.per_prefix_unfinished" => ("prefix", None),
+        "plain.users" => ("peer", Some((status.plain.as_ref()?.users, "people"))),
+        "plain.users_per_prefix" if status.plain.is_some() => ("prefix", None),
         _ => return None,
     })
 }

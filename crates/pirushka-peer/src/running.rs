@@ -73,6 +73,7 @@ pub(crate) fn start(config: Config, process: Process, mut warnings: Vec<String>)
     let local = socket.local_addr();
     let advertisement = advertise(&config, local, key.peer_id());
     warnings.extend(buffer_warnings(&config, &socket));
+    warnings.extend(plain_warning(&config));
     let granted = socket.granted();
 
     let boot = BootId(random()?);
@@ -96,6 +97,7 @@ pub(crate) fn start(config: Config, process: Process, mut warnings: Vec<String>)
         boot: HEXLOWER.encode(boot.as_bytes()),
         receive_buffer: granted.receive_buffer as u64,
         send_buffer: granted.send_buffer as u64,
+        plain: config.peer.plain.is_enabled,
     };
     let observer = Observer::new(vec![shard.line.clone()], fixed);
     let operator = Operator::new(vec![shard.line.clone()], observer.clone(), config.clone());
@@ -305,6 +307,17 @@ fn buffer_warnings(config: &Config, socket: &UdpSocket) -> Vec<String> {
         config.receive_buffer >> 10,
         config.receive_buffer
     )]
+}
+
+/// What is given up for the plain profile.
+fn plain_warning(config: &Config) -> Option<String> {
+    config.peer.plain.is_enabled.then(|| {
+        "the plain profile is on (--plain, plain.enabled): this port also speaks bare packets IN THE CLEAR. Everybody on \
+         the path reads who registers so and from where; whoever asks learns that this is a peer; a registration is bound \
+         to no session (T7 and T40 do not hold). It is for study and delivers no messages. Users of the sealed link keep \
+         all that they are promised but the silence"
+            .into()
+    })
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use pirushka_peer_core::{Counters, Stats};
+use pirushka_peer_core::{Counters, PlainStats, Stats};
 use serde::{Deserialize, Serialize};
 
 use crate::meter::{self, Meter};
@@ -53,6 +53,9 @@ pub struct Status {
     pub messages: Messages,
     /// Datagrams and sessions.
     pub network: Network,
+    /// The plain profile: absent while it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain: Option<Plain>,
     /// Datagrams without effect, by reason; reasons that never occurred are left out.
     pub drops: BTreeMap<String, u64>,
     /// Requests refused, by reason; reasons that never occurred are left out.
@@ -140,6 +143,21 @@ pub struct Network {
     pub send_buffer: u64,
 }
 
+/// The plain profile, summed since the start but for `users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plain {
+    /// People registered now.
+    pub users: u64,
+    /// REGISTER packets answered.
+    pub registrations: u64,
+    /// Addresses proven.
+    pub proven: u64,
+    /// Keepalives of people who are registered.
+    pub keepalives: u64,
+    /// Registrations ended by silence.
+    pub expired: u64,
+}
+
 /// What does not change while the peer runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Fixed {
@@ -149,6 +167,8 @@ pub(crate) struct Fixed {
     pub(crate) boot: String,
     pub(crate) receive_buffer: u64,
     pub(crate) send_buffer: u64,
+    /// Whether the plain profile is spoken.
+    pub(crate) plain: bool,
 }
 
 impl Status {
@@ -198,8 +218,8 @@ impl Status {
             network: Network {
                 packets_in: sum(|r| r.counters.packets_in),
                 bytes_in: sum(|r| r.counters.bytes_in),
-                packets_out: sum(|r| r.counters.packets_out),
-                bytes_out: sum(|r| r.counters.bytes_out),
+                packets_out: sum(|r| r.counters.packets_out + r.stats.plain.packets_out),
+                bytes_out: sum(|r| r.counters.bytes_out + r.stats.plain.bytes_out),
                 handshakes: sum(|r| r.counters.handshakes),
                 receive_calls: sum(|r| r.calls.receives),
                 send_calls: sum(|r| r.calls.sends),
@@ -207,11 +227,14 @@ impl Status {
                 receive_buffer: fixed.receive_buffer,
                 send_buffer: fixed.send_buffer,
             },
-            drops: totals(
-                reports.iter().flat_map(|report| {
-                    report.counters.drops().map(|(reason, count)| (snake_case(reason.name()), count))
-                }),
-            ),
+            plain: fixed.plain.then(|| Plain {
+                users: sum(|r| r.stats.plain.users),
+                registrations: sum(|r| r.stats.plain.registrations),
+                proven: sum(|r| r.stats.plain.proven),
+                keepalives: sum(|r| r.stats.plain.keepalives),
+                expired: sum(|r| r.stats.plain.expired),
+            }),
+            drops: totals(reports.iter().flat_map(drops)),
             refusals: totals(reports.iter().flat_map(|report| refusals(&report.stats))),
         }
     }
@@ -219,13 +242,25 @@ impl Status {
 
 /// Every reason for which a datagram may have no effect.
 pub(crate) fn drop_reasons() -> impl Iterator<Item = String> {
-    let names: Vec<String> = Counters::default().drops().map(|(reason, _)| snake_case(reason.name())).collect();
-    names.into_iter()
+    let link: Vec<_> = Counters::default().drops().map(|(reason, _)| snake_case(reason.name())).collect();
+    let plain: Vec<_> = PlainStats::default().drops().map(|(reason, _)| plain_drop(reason.name())).collect();
+    link.into_iter().chain(plain)
 }
 
 /// Every reason for which a request may be refused.
 pub(crate) fn refusal_reasons() -> impl Iterator<Item = String> {
     refusals(&Stats::default()).into_iter().map(|(name, _)| name)
+}
+
+/// What the link dropped and, under names that begin with `plain_`, what the plain profile did.
+fn drops(report: &Report) -> impl Iterator<Item = (String, u64)> + '_ {
+    let link = report.counters.drops().map(|(reason, count)| (snake_case(reason.name()), count));
+    let plain = report.stats.plain.drops();
+    link.chain(plain.map(|(reason, count)| (plain_drop(reason.name()), count)))
+}
+
+fn plain_drop(name: &str) -> String {
+    format!("plain_{}", snake_case(name))
 }
 
 fn refusals(stats: &Stats) -> [(String, u64); 11] {
@@ -295,6 +330,10 @@ impl fmt::Display for Status {
         writeln!(f, "network    in {} packets, {}", network.packets_in, bytes(network.bytes_in))?;
         writeln!(f, "           out {} packets, {}", network.packets_out, bytes(network.bytes_out))?;
         write!(f, "           {} sessions made", network.handshakes)?;
+        if let Some(plain) = &self.plain {
+            let Plain { users, registrations, keepalives, .. } = plain;
+            write!(f, "\nplain      {users} here, {registrations} registrations, {keepalives} keepalives")?;
+        }
         write_totals(f, "dropped   ", &self.drops)?;
         write_totals(f, "refused   ", &self.refusals)
     }
@@ -339,6 +378,7 @@ pub(crate) mod tests {
             boot: "00".into(),
             receive_buffer: 1,
             send_buffer: 2,
+            plain: true,
         }
     }
 
@@ -398,6 +438,7 @@ pub(crate) mod tests {
         network    in 0 packets, 0 B
                    out 0 packets, 0 B
                    0 sessions made
+        plain      0 here, 0 registrations, 0 keepalives
         dropped    12 bad mac
         refused    14 full
         ");

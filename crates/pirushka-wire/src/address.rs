@@ -139,6 +139,15 @@ impl From<PeerAddress> for HomeAddress {
     }
 }
 
+/// Where a peer is reached, without its key: enough for the plain profile and for nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    #[allow(missing_docs)]
+    pub host: Host,
+    /// UDP port.
+    pub port: u16,
+}
+
 /// Where a person is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -171,6 +180,12 @@ impl Address {
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}?k={}", self.host, Port(self.port), self.peer_id)
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.host, Port(self.port))
     }
 }
 
@@ -219,6 +234,16 @@ impl FromStr for HomeAddress {
         }
         let peer_id = parts.peer_id.ok_or(AddressError::NoKey)?;
         Ok(Self { peer: PeerAddress { host: parts.host, port: parts.port, peer_id }, invite: parts.invite })
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = AddressError;
+
+    /// `host[:port]`; a key behind it, as it stands in what a peer prints, is of no use and left out.
+    fn from_str(s: &str) -> Result<Self, AddressError> {
+        let parts = Parts::split(s)?;
+        if parts.path.is_some() { Err(AddressError::NotAPeer) } else { Ok(Self { host: parts.host, port: parts.port }) }
     }
 }
 
@@ -332,6 +357,18 @@ mod tests {
 
     fn hex() -> String {
         "a4".repeat(32)
+    }
+
+    #[test]
+    fn a_host_and_a_port_are_read_with_and_without_the_key_that_a_peer_prints() {
+        let shown = |text: &str| text.parse::<HostPort>().map(|place| place.to_string());
+        assert_eq!(shown("Peer.Example"), Ok("peer.example".into()));
+        assert_eq!(shown("127.0.0.1:99"), Ok("127.0.0.1:99".into()));
+        assert_eq!(shown("[::1]:99"), Ok("[::1]:99".into()));
+        let key = PeerId([7; 32]).to_base32();
+        assert_eq!(shown(&format!("peer.example:7117?k={key}")), Ok("peer.example".into()));
+        assert_eq!(shown(&format!("peer.example/{}", "a".repeat(64))), Err(AddressError::NotAPeer));
+        assert_eq!(shown("peer.example:0"), Err(AddressError::Port("0".into())));
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`root`] | the outer header *Root*, with and without shifts |
 //! | [`handshake`] | payloads of HELLO, RETRY, HELLO_ACK, RESET |
+//! | [`plain`] | payloads of the plain profile's bare packets |
+//! | [`dissect`] | where each field of a bare packet stands, for whoever looks at one |
 //! | [`frame`] | what stands inside a sealed packet |
 //! | [`address`] | where a person or a peer is reached, as text |
 //! | [`ids`] | identifiers as types of their own |
@@ -17,15 +19,17 @@
 
 pub mod address;
 pub mod cursor;
+pub mod dissect;
 pub mod frame;
 pub mod handshake;
 pub mod ids;
 pub mod limits;
+pub mod plain;
 pub mod ranges;
 pub mod root;
 pub mod time;
 
-pub use address::{Address, AddressError, HomeAddress, Host, PeerAddress};
+pub use address::{Address, AddressError, HomeAddress, Host, HostPort, PeerAddress};
 pub use cursor::{Reader, UnexpectedEnd};
 pub use frame::{Deposit, Frame, FrameError, Frames};
 pub use ids::*;

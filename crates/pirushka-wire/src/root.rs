@@ -28,8 +28,16 @@ impl Params {
 
 /// Packet types that stand in Root's `type` byte outside a sealed packet.
 pub mod kind {
+    /// The seed's type 0, bare in the plain profile only: holds a NAT's hole open.
+    pub const KEEPALIVE: u8 = 0x00;
+    /// The seed's type 1, bare in the plain profile only: done.
+    pub const OK: u8 = 0x01;
     /// Registration, the seed's type 2.
     pub const REGISTER: u8 = 0x02;
+    /// Plain profile: show that you receive where you say you are.
+    pub const CHALLENGE: u8 = 0x13;
+    /// Plain profile: I do.
+    pub const RESPONSE: u8 = 0x14;
     /// Opens a session.
     pub const HELLO: u8 = 0x10;
     /// Proves the source of a HELLO.
@@ -127,6 +135,15 @@ impl<'a> Root<'a> {
         let timestamp = r.u64()?;
         r.bytes(shift)?;
         Ok(Self { params: Params(params & 0x03), kind, signature, timestamp, payload: r.rest() })
+    }
+
+    /// Length of a packet's shifts, if its first byte says that it has any.
+    #[must_use]
+    pub fn shift_of(packet: &[u8]) -> Option<u8> {
+        match packet {
+            [params, shift, ..] if params & Params::SHIFTS != 0 => Some(*shift),
+            _ => None,
+        }
     }
 
     /// Appends the packet without shifts.
@@ -227,7 +244,10 @@ mod tests {
             packet.encode(&mut plain);
             prop_assert_eq!(Root::decode(&plain), Ok(packet));
             match packet.encode_shifted(shift, &mut |gap| gap.fill(0x5a), &mut shifted) {
-                Ok(()) => prop_assert_eq!(Root::decode(&shifted), Ok(packet)),
+                Ok(()) => {
+                    prop_assert_eq!(Root::decode(&shifted), Ok(packet));
+                    prop_assert_eq!((Root::shift_of(&plain), Root::shift_of(&shifted)), (None, Some(shift)));
+                }
                 Err(e) => { prop_assert_eq!(e, RootError::TooLarge); prop_assert!(shifted.is_empty()); }
             }
         }

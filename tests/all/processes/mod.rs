@@ -11,5 +11,6 @@ mod operating;
 mod output;
 mod package;
 mod people;
+mod plain;
 mod readme;
 mod stage;

@@ -46,8 +46,18 @@ impl Stage {
 
     /// A running peer at a place of its own.
     pub(super) fn peer_at(&self, name: &str, place: Place, port: u16) -> Peer {
+        self.started(name, place, port, &[])
+    }
+
+    /// A running peer that also speaks the plain profile.
+    pub(super) fn plain_peer(&self, name: &str) -> Peer {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        self.started(name, HERE, port, &["--plain"])
+    }
+
+    fn started(&self, name: &str, place: Place, port: u16, flags: &'static [&'static str]) -> Peer {
         let (data, home) = (self.path().join(name), self.path().into());
-        let mut peer = Peer { data, port, address: String::new(), child: None, home, place };
+        let mut peer = Peer { data, port, address: String::new(), child: None, home, place, flags };
         peer.start();
         peer
     }
@@ -112,7 +122,8 @@ pub(super) struct Peer {
     pub(super) data: PathBuf,
     home: PathBuf,
     place: Place,
-    port: u16,
+    pub(super) port: u16,
+    flags: &'static [&'static str],
     child: Option<Child>,
 }
 
@@ -130,6 +141,7 @@ impl Peer {
         let mut child = program(&self.home, self.place)
             .args(["__peer", "run", "--json", "--listen", &listen, "--data-dir"])
             .arg(&self.data)
+            .args(self.flags)
             .args(arguments)
             .stderr(log)
             .spawn()

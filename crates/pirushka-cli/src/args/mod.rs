@@ -5,6 +5,7 @@ mod contact;
 mod engine;
 mod identity;
 mod invite;
+mod lab;
 mod message;
 mod peer;
 mod value;
@@ -20,6 +21,7 @@ pub use contact::{Contact, Verify, Who, WhoSure};
 pub use engine::{Demo, Engine};
 pub use identity::{Id, Init};
 pub use invite::Invite;
+pub use lab::{Lab, LabRegister};
 pub use message::{Recv, Send, WaitFor};
 pub use peer::Peer;
 pub use value::parse_duration;
@@ -107,6 +109,9 @@ pub enum Command {
     /// The process that keeps you reachable; the first command starts it by itself
     #[command(subcommand)]
     Engine(Engine),
+    /// The seed's own wire in the clear, for study
+    #[command(subcommand)]
+    Lab(Lab),
     /// Two peers and two people on this computer, step by step, with measured times
     Demo(Demo),
     /// Completions for a shell, to stdout

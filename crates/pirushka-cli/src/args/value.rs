@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::ValueParser;
-use pirushka_wire::{Address, HomeAddress};
+use pirushka_wire::{Address, HomeAddress, HostPort};
 
 use crate::lang;
 
@@ -13,6 +13,10 @@ pub(super) fn address() -> ValueParser {
 
 pub(super) fn peer_address() -> ValueParser {
     ValueParser::from(|text: &str| text.parse::<HomeAddress>().map_err(|e| lang::address_error(&e)))
+}
+
+pub(super) fn host_port() -> ValueParser {
+    ValueParser::from(|text: &str| text.parse::<HostPort>().map_err(|e| lang::address_error(&e)))
 }
 
 /// A whole number from `least` to `most`.

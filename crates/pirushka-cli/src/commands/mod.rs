@@ -6,6 +6,7 @@ pub mod engine;
 pub mod id;
 pub mod init;
 pub mod invite;
+pub mod lab;
 pub mod paper;
 pub mod peer;
 pub mod recv;

@@ -455,6 +455,11 @@ impl PeerLink {
         self.timers.first().map(|(at, ..)| *at)
     }
 
+    /// The datagram that was dropped last, for this reason, is of use to the owner after all.
+    pub fn take_back(&mut self, reason: Drop) {
+        self.counters.uncount(reason);
+    }
+
     /// Totals since start.
     #[must_use]
     pub fn counters(&self) -> &Counters {

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod noise;
+mod plain;
 mod pressure;
 mod registration;
 mod strangers;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::status::{Status, drop_reasons, refusal_reasons};
+use crate::status::{Plain, Status, drop_reasons, refusal_reasons};
 
 /// The media type of [`text`].
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -21,6 +21,7 @@ pub(super) fn text(status: &Status) -> Result<String, fmt::Error> {
     clients(&mut registry, status);
     messages(&mut registry, status);
     network(&mut registry, status);
+    plain(&mut registry, status);
     let mut page = String::new();
     encode(&mut page, &registry)?;
     Ok(page)
@@ -90,6 +91,14 @@ fn network(registry: &mut Registry, status: &Status) {
     counter(registry, "send_failures", "System calls for sending that failed", network.send_failures);
     let drops = drop_reasons().map(|reason| (reason.clone(), status.drops.get(&reason).copied()));
     by_reason(registry, "drops", "Datagrams without effect, by reason", drops);
+}
+
+/// All zero while the profile is off.
+fn plain(registry: &mut Registry, status: &Status) {
+    let of = |count: fn(&Plain) -> u64| status.plain.as_ref().map_or(0, count);
+    gauge(registry, "plain_users", "People registered in the plain profile", of(|plain| plain.users));
+    counter(registry, "plain_registrations", "Bare registrations answered", of(|plain| plain.registrations));
+    counter(registry, "plain_keepalives", "Bare keepalives of people who are registered", of(|plain| plain.keepalives));
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {

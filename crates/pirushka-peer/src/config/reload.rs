@@ -20,6 +20,11 @@ const AT_START: &[&str] = &[
     "admin.listen",
     "admin.allow_remote",
     "sessions.replay_filter_bits",
+    "plain.enabled",
+    "plain.users",
+    "plain.users_per_prefix",
+    "plain.silence",
+    "plain.checks_per_second",
 ];
 /// Senders were told how long their messages are held, so only a longer time counts at once.
 const NEVER_LOWER: &str = "messages.hold";

@@ -511,6 +511,50 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
          two\nin bits. Two of them.",
         "1 MiB"
     ),
+    Setting {
+        key: "plain.enabled",
+        kind: Kind::Flag,
+        meaning: "Also speak the plain profile, the seed's bare packets, on the same port: for study and for other \
+                  implementations.\nIt is in the clear, tells everybody that there is a peer, and delivers nothing. \
+                  Users of the sealed link keep\nwhat they have. The flag is --plain.",
+        memory: "",
+        instead_of_nothing: "",
+        get: |config| Value::Flag(config.peer.plain.is_enabled),
+        set: |config, value| {
+            config.peer.plain.is_enabled = *value == Value::Flag(true);
+            Ok(())
+        },
+    },
+    number!(
+        "plain.users",
+        Kind::Count(1, 10_000_000),
+        peer.plain.users_max,
+        "People registered in the plain profile at the same time. When it is full, newcomers get no answer.",
+        "8 MiB, 16 MiB with the largest certificates; nothing while plain.enabled is false"
+    ),
+    number!(
+        "plain.users_per_prefix",
+        Kind::Count(1, 10_000_000),
+        peer.plain.prefix_users_max,
+        "Of these, from one source network (/24, /56).",
+        "within plain.users"
+    ),
+    number!(
+        "plain.silence",
+        Kind::Time(MINUTE, DAY),
+        peer.plain.silence_us,
+        "A plain registration from which nothing is heard for this long ends. The seed's keepalive comes every couple \
+         of\nminutes.",
+        ""
+    ),
+    number!(
+        "plain.checks_per_second",
+        Kind::Count(1, 10_000),
+        peer.plain.checks_per_s,
+        "Signatures of plain users that are checked per second, an eighth of it for one source network. One costs some \
+         60 us\nof the thread that serves everybody.",
+        "2.4 MiB, to remember for four minutes what was said; nothing while plain.enabled is false"
+    ),
 ];
 
 fn text(value: &Value) -> &str {
@@ -521,7 +565,7 @@ fn text(value: &Value) -> &str {
 mod tests {
     use std::collections::BTreeSet;
 
-    use pirushka_peer_core::{PeerConfig, PeerLinkConfig};
+    use pirushka_peer_core::{PeerConfig, PeerLinkConfig, PlainConfig};
 
     use super::*;
 
@@ -578,9 +622,10 @@ mod tests {
             private: _,
             invite_generation: _,
             invite_overlap: _,
+            plain: PlainConfig { is_enabled: _, users_max: _, prefix_users_max: _, silence_us: _, checks_per_s: _ },
         } = PeerConfig::default();
-        // Twenty-three of the peer's, twelve of its link's, eleven of the process.
-        assert_eq!(SETTINGS.len(), 23 + 12 + 11);
+        // Twenty-three of the peer's, five of the plain profile, twelve of its link's, eleven of the process.
+        assert_eq!(SETTINGS.len(), 23 + 5 + 12 + 11);
     }
 
     #[test]
