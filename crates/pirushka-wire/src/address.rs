@@ -416,6 +416,33 @@ mod tests {
     }
 
     #[test]
+    fn t38_a_fingerprint_in_mixed_case_is_the_same_person_and_written_in_one_way() {
+        let mixed: Address = format!("h/{}", hex().to_uppercase()).parse().unwrap();
+        let plain: Address = format!("h/{}", hex()).parse().unwrap();
+        assert_eq!((mixed.fingerprint, mixed.to_string()), (plain.fingerprint, plain.to_string()));
+    }
+
+    #[test]
+    fn t38_a_host_that_only_looks_like_another_is_refused_or_shown_as_what_it_is() {
+        let of = |host: &str| format!("{host}/{}", hex()).parse::<Address>().map(|address| address.host.to_string());
+        let letters = ["p\u{435}er.example", "peer.ex\u{430}mple", "\u{ff50}eer.example", "peer\u{3002}example"];
+        let invisible = ["peer\u{200b}.example", "pe\u{ad}er.example", "\u{202e}elpmaxe.reep", "peer.example\u{feff}"];
+        let links =
+            ["peer.example@evil.example", "peer.example\\.evil.example", "peer.example%2eevil", "peer.example#evil"];
+        let dots = ["peer..example", ".peer.example", "peer.example.", "peer_example", "peer.example "];
+        let numbers = ["127.1", "0x7f.0.0.1", "2130706433", "0177.0.0.1", "\u{ff11}27.0.0.1", "127.0.0.1."];
+        for host in [&letters[..], &invisible, &links, &dots, &numbers].concat() {
+            assert!(matches!(of(host), Err(AddressError::Host(_))), "{host:?}: {:?}", of(host));
+        }
+        assert_eq!(
+            of("xn--per-hlc.example"),
+            Ok("xn--per-hlc.example".into()),
+            "never shown as letters of another script"
+        );
+        assert_eq!(of("PEER.Example"), Ok("peer.example".into()));
+    }
+
+    #[test]
     fn every_fault_has_its_name() {
         let full = |query: &str| format!("h.example/{}?{query}", hex()).parse::<Address>();
         assert_eq!("".parse::<Address>(), Err(AddressError::Empty));

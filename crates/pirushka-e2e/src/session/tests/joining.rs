@@ -75,7 +75,7 @@ fn both_begin_at_once_and_both_sessions_work() {
 }
 
 #[test]
-fn a_package_of_somebody_else_is_refused() {
+fn t26_a_package_of_somebody_else_is_refused_also_when_it_is_signed_anew_under_the_right_name() {
     let mut c = cast(44);
     let mallory = Identity::generate(&mut c.rng);
     let swapped = KeyPackages::new().publish(&mallory, &mut c.rng, NOW_S, 0).unwrap().last_resort;

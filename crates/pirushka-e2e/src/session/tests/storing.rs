@@ -134,7 +134,7 @@ fn missing_and_damaged_rows_are_named_and_never_panic() {
 }
 
 #[test]
-fn packages_survive_on_disk_and_are_deleted_by_use_and_by_age() {
+fn packages_survive_on_disk_and_are_deleted_by_use() {
     let mut rng_b = rng(25);
     let bob = Identity::generate(&mut rng_b);
     let mut packages = KeyPackages::new();
@@ -152,7 +152,17 @@ fn packages_survive_on_disk_and_are_deleted_by_use_and_by_age() {
     let writes = packages.take_writes();
     assert_eq!((writes.len(), &writes[0].1), (1, &None));
     assert!(matches!(Session::join(&bob, &mut packages, &welcome, NOW_S), Err(E2eError::UnknownPackage)));
+}
 
+#[test]
+fn t26_a_key_package_that_is_too_old_begins_nothing() {
+    let mut rng_b = rng(27);
+    let bob = Identity::generate(&mut rng_b);
+    let mut packages = KeyPackages::new();
+    let published = packages.publish(&bob, &mut rng_b, NOW_S, 0).unwrap();
+    let mut rng_a = rng(28);
+    let alice = Identity::generate(&mut rng_a);
+    let mut begin = |package: &[u8]| Session::initiate(&alice, &mut rng_a, bob.certificate(), package, 1).unwrap().1;
     // Made on day 0, sent on day 13, fetched on day 20: still there. After 30 days: gone.
     let (on_time, too_late) = (begin(&published.last_resort), begin(&published.last_resort));
     assert!(Session::join(&bob, &mut packages, &on_time, NOW_S + 20 * 86_400).is_ok());
