@@ -195,7 +195,7 @@ pub const SETTINGS: &[Setting] = &[
 changed there. Off without it: every program of this machine can ask a port, while `status` \
                   answers the
 operator only, and a second peer would find the port taken.",
-        memory: "about 400 KiB when it is on",
+        memory: "about 500 KiB when it is on",
         instead_of_nothing: "\"127.0.0.1:7118\"",
         get: |config| Value::Text(config.admin_listen.map(|listen| listen.to_string()).unwrap_or_default()),
         set: |config, value| {
