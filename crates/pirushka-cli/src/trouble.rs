@@ -22,7 +22,7 @@ pub fn fault(error: Error) -> Fault {
 
 /// The rules of the client that a person can break: how the library says so (`*` stands for the name or number in it),
 /// and our own text.
-const RULES: [(&str, &str); 15] = [
+const RULES: [(&str, &str); 18] = [
     ("there is no such contact", "rule.no_such_contact"),
     ("there is no contact \"*\"", "rule.no_contact"),
     ("another contact is already called \"*\"", "rule.name_taken"),
@@ -33,6 +33,9 @@ const RULES: [(&str, &str); 15] = [
     ("\"*\" is not a request", "rule.not_a_request"),
     ("\"*\" is a request; accept it first", "rule.not_accepted"),
     ("no home peer is set", "rule.no_home"),
+    ("you take no strangers at all, so an invite would let nobody in", "rule.takes_nobody"),
+    ("* bits of work cannot be asked for; at least 2 and at most 40", "rule.bad_bits"),
+    ("the first text has * bytes; at most 1024 travel with an introduction", "rule.first_text_too_long"),
     ("there are * open invites already; revoke one first", "rule.too_many_invites"),
     ("there is no such invite", "rule.no_such_invite"),
     ("there is no code to confirm yet", "rule.no_code"),
@@ -74,6 +77,7 @@ fn kind(code: Code) -> (Exit, &'static str) {
         Code::PeerKey => (Exit::Network, "fault.peer_key"),
         Code::PeerVersion => (Exit::Network, "fault.peer_version"),
         Code::Refused => (Exit::Refused, "fault.refused"),
+        Code::InviteNeeded => (Exit::Refused, "fault.invite_needed"),
         Code::TimedOut => (Exit::WaitRanOut, "fault.timed_out"),
         Code::Security => (Exit::Security, "fault.security"),
         Code::NoSuchContact => (Exit::NotFound, "fault.no_such_contact"),
@@ -96,6 +100,9 @@ pub fn adding(trouble: TroubleView) -> String {
         TroubleView::BundleForged => "adding.bundle_forged",
         TroubleView::IntroRefused => "adding.intro_refused",
         TroubleView::InboxFull => "adding.inbox_full",
+        TroubleView::InviteOnly => "adding.invite_only",
+        TroubleView::Closed => "adding.closed",
+        TroubleView::WorkTooHard => "adding.work_too_hard",
     };
     lang::text(key, &[])
 }
@@ -106,7 +113,11 @@ pub fn not_added(contact: &ContactView, trouble: TroubleView) -> Fault {
     let exit = match trouble {
         TroubleView::NoAddress | TroubleView::NoKey | TroubleView::PeerUnavailable => Exit::Network,
         TroubleView::UnknownUser | TroubleView::CardExpired => Exit::WaitRanOut,
-        TroubleView::IntroRefused | TroubleView::InboxFull => Exit::Refused,
+        TroubleView::IntroRefused
+        | TroubleView::InboxFull
+        | TroubleView::InviteOnly
+        | TroubleView::Closed
+        | TroubleView::WorkTooHard => Exit::Refused,
         TroubleView::BundleForged => Exit::Security,
     };
     let arguments = [("name", &*clean(&contact.name)), ("reason", &*adding(trouble))];

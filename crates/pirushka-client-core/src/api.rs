@@ -1,5 +1,6 @@
 //! What a shell sees: rows to keep, events to show, and the plain types that describe people and messages.
 
+use pirushka_identity::WorkClaim;
 use pirushka_wire::{Fingerprint, PeerAddress};
 
 /// Names a contact within one profile; never reused.
@@ -19,6 +20,10 @@ pub struct SocketId(pub u32);
 /// Names a question to the DNS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueryId(pub u32);
+
+/// Names a piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkId(pub u32);
 
 /// The tables of a profile. A row is `(table, key, value)`; values are opaque to the shell but for [`Table::Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,6 +130,16 @@ pub enum Event {
         #[allow(missing_docs)]
         host: String,
     },
+    /// Find a number for which `claim` has `bits` bits ([`WorkClaim::solve`]); answer with
+    /// [`crate::Client::handle_work`]. It may take long: not on the thread that drives the client.
+    Work {
+        #[allow(missing_docs)]
+        id: WorkId,
+        #[allow(missing_docs)]
+        claim: WorkClaim,
+        #[allow(missing_docs)]
+        bits: u8,
+    },
     /// This socket is no longer needed.
     CloseSocket {
         #[allow(missing_docs)]
@@ -193,6 +208,12 @@ pub enum AddingTrouble {
     IntroRefused,
     /// The person's intro inbox is full.
     InboxFull,
+    /// The person takes only who has an invite, and the address has none.
+    InviteOnly,
+    /// The person takes nobody at present.
+    Closed,
+    /// The person, or its peer, asks for more work than this program does.
+    WorkTooHard,
 }
 
 /// The path to a home peer.
@@ -204,6 +225,11 @@ pub enum HomeState {
     Online,
     /// "Peer unavailable" (fact 10); tried again at growing intervals.
     Unavailable,
+    /// The peer is private, and my address of it has no invite secret, or one that is no longer good. Asked again once
+    /// an hour.
+    InviteNeeded,
+    /// The peer is short of memory, and asks newcomers for more work than this program does. Asked again once an hour.
+    WorkTooHard,
 }
 
 /// How far a message of mine has come. Never goes back but from `Held` to `Queued`.
@@ -284,6 +310,17 @@ pub enum MessageBody {
         #[cbor(with = "minicbor::bytes")]
         raw: Vec<u8>,
     },
+}
+
+impl MessageBody {
+    /// What is written there, if it is a text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Gap { .. } | Self::NeedsNewerVersion { .. } => "",
+        }
+    }
 }
 
 /// One row of a conversation.
@@ -377,8 +414,12 @@ pub struct ContactInfo {
     pub name: String,
     /// As it calls itself.
     pub claimed_name: String,
-    /// Another contact is known by the name that this one claims.
+    /// Another contact has a name that looks like the one that this one claims.
     pub name_conflict: bool,
+    /// That contact, as I call it.
+    pub looks_like: Option<String>,
+    /// What a request says of itself.
+    pub first_text: Option<String>,
     #[allow(missing_docs)]
     pub fingerprint: Fingerprint,
     #[allow(missing_docs)]
@@ -480,6 +521,15 @@ pub enum Misuse {
     /// A request cannot be written to.
     #[error("\"{0}\" is a request; accept it first")]
     NotAccepted(String),
+    /// The first text is too long for an introduction.
+    #[error("the first text has {0} bytes; at most 1024 travel with an introduction")]
+    FirstTextTooLong(usize),
+    /// A person who takes nobody makes no invites.
+    #[error("you take no strangers at all, so an invite would let nobody in")]
+    TakesNobody,
+    /// The bits of work are out of bounds.
+    #[error("{0} bits of work cannot be asked for; at least 2 and at most 40")]
+    BadBits(u8),
     /// The text is empty.
     #[error("the text is empty")]
     EmptyText,

@@ -69,6 +69,7 @@ pub struct Client {
     pub(crate) queries: BTreeMap<QueryId, Owner>,
     pub(crate) sockets: BTreeMap<SocketId, Owner>,
     pub(crate) next_socket: u32,
+    pub(crate) next_work: u32,
     pub(crate) started: bool,
     /// What came in that could not be used, by reason.
     pub(crate) refused: BTreeMap<&'static str, u64>,

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use pirushka_e2e::content::{Body, Profile, Text};
+use pirushka_e2e::content::{Body, FIRST_TEXT_MAX, Profile, Text};
+use pirushka_identity::IntroPolicy;
 use pirushka_wire::{Address, Fingerprint, Now, PeerAddress};
 
 use crate::api::{
@@ -12,7 +13,7 @@ use crate::api::{
 use crate::client::{Client, Owner};
 use crate::contact::{Contact, ContactRow};
 use crate::invite::InviteRow;
-use crate::limits::{INVITES_MAX, NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX};
+use crate::limits::{INVITES_MAX, NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX, WORK_BITS_MAX};
 use crate::outbox::ItemKind;
 use crate::rows::encode;
 use crate::timers::Timer;
@@ -36,10 +37,13 @@ impl Client {
     /// Makes an invite for `uses` people, good for `expiry_s` seconds. With `ask`, each of them must be accepted by hand.
     ///
     /// # Errors
-    /// [`Misuse::NoHome`], [`Misuse::TooManyInvites`].
+    /// [`Misuse::NoHome`], [`Misuse::TooManyInvites`], [`Misuse::TakesNobody`].
     pub fn new_invite(&mut self, now: Now, label: &str, uses: u16, expiry_s: u64, ask: bool) -> Result<u32, Misuse> {
         if self.homes.is_empty() {
             return Err(Misuse::NoHome);
+        }
+        if self.profile.policy() == IntroPolicy::Closed {
+            return Err(Misuse::TakesNobody);
         }
         let open = self.invites.values().filter(|invite| invite.is_open(now.wall_s())).count();
         if open >= INVITES_MAX {
@@ -55,6 +59,25 @@ impl Client {
         self.announce_invite(now, id);
         self.turn(now);
         Ok(id)
+    }
+
+    /// Says who may introduce itself to me: nobody, whoever has an invite, or whoever does so much work as well.
+    ///
+    /// # Errors
+    /// [`Misuse::BadBits`].
+    pub fn set_intro_policy(&mut self, now: Now, policy: IntroPolicy) -> Result<(), Misuse> {
+        if let IntroPolicy::Work { bits } = policy
+            && !(2..=WORK_BITS_MAX).contains(&bits)
+        {
+            return Err(Misuse::BadBits(bits));
+        }
+        if self.profile.policy() != policy {
+            self.profile.intro_policy = Some(policy.to_byte());
+            self.profile.save(&mut self.writes);
+            self.announce_policy(now);
+        }
+        self.turn(now);
+        Ok(())
     }
 
     /// Takes an invite back. While the peer is down this holds all the same: the next registration's list is complete.
@@ -75,6 +98,25 @@ impl Client {
     /// # Errors
     /// [`Misuse::NoHome`], [`Misuse::OwnAddress`], [`Misuse::AlreadyContact`], [`Misuse::Blocked`], a bad or taken name.
     pub fn add_contact(&mut self, now: Now, address: &Address, name: Option<&str>) -> Result<ContactId, Misuse> {
+        self.add_contact_saying(now, address, name, None)
+    }
+
+    /// The same with a first text, which travels with the introduction: at most 1 KiB.
+    ///
+    /// # Errors
+    /// As above, and [`Misuse::EmptyText`], [`Misuse::FirstTextTooLong`].
+    pub fn add_contact_saying(
+        &mut self,
+        now: Now,
+        address: &Address,
+        name: Option<&str>,
+        text: Option<&str>,
+    ) -> Result<ContactId, Misuse> {
+        match text.map(str::len) {
+            Some(0) => return Err(Misuse::EmptyText),
+            Some(bytes) if bytes > FIRST_TEXT_MAX => return Err(Misuse::FirstTextTooLong(bytes)),
+            Some(_) | None => {}
+        }
         if self.homes.is_empty() {
             return Err(Misuse::NoHome);
         }
@@ -82,6 +124,9 @@ impl Client {
             return Err(Misuse::OwnAddress);
         }
         if let Some(id) = self.introduce_again(now, address) {
+            if let Some(text) = text {
+                self.send_text(now, id, text)?;
+            }
             return Ok(id);
         }
         if let Some(contact) = self.by_fingerprint.get(&address.fingerprint).and_then(|id| self.contacts.get(id)) {
@@ -108,12 +153,49 @@ impl Client {
         }
         self.contacts.insert(id, contact);
         self.by_fingerprint.insert(address.fingerprint, id);
-        self.remember(address.fingerprint, |memory| memory.blocked = false);
+        self.remember(address.fingerprint, |memory| (memory.blocked, memory.refused) = (false, None));
         self.greet(now, id, ItemKind::Intro);
+        text.into_iter().for_each(|text| self.say_with_hello(now, id, text));
         self.ask_peer_key(id);
         self.events.push_back(Event::Contact(id));
         self.turn(now);
         Ok(id)
+    }
+
+    /// Puts a text in the hello that was just queued; it is a message like any other.
+    fn say_with_hello(&mut self, now: Now, id: ContactId, text: &str) {
+        let message = self.profile.take_messages(1);
+        self.profile.save(&mut self.writes);
+        let hello = self.contacts.get_mut(&id).and_then(|contact| contact.outbox.values_mut().last());
+        let Some(item) = hello else { return };
+        (item.row.text, item.row.message) = (Some(text.to_owned()), Some(message));
+        item.save(&mut self.writes);
+        let (content, seq) = (item.row.content, item.row.seq);
+        self.put_outgoing(now, id, message, (content, seq), text);
+    }
+
+    /// The row of a text of mine.
+    fn put_outgoing(
+        &mut self,
+        now: Now,
+        contact: ContactId,
+        id: MessageId,
+        (content, seq): ([u8; 16], u64),
+        text: &str,
+    ) {
+        let row = Message {
+            id,
+            contact,
+            outgoing: true,
+            content,
+            seq,
+            sent_ms: now.wall_ms,
+            stored_ms: now.wall_ms,
+            state: MessageState::Queued,
+            body: MessageBody::Text(text.to_owned()),
+            seen: true,
+        };
+        self.writes.put_row(Table::Message, id.0.to_be_bytes(), &row);
     }
 
     /// A fresh invite for somebody who has not answered: the introduction goes out anew with it.
@@ -145,19 +227,24 @@ impl Client {
         let contact = self.request(id)?;
         contact.row.state = ContactState::Active;
         contact.changed = true;
+        let first = contact.row.first.take();
         self.events.push_back(Event::Contact(id));
+        first.into_iter().for_each(|text| self.display(now, id, text));
+        self.advance_display(now, id);
         self.owe_receipt(now, id);
         self.answer_hello(now, id);
         self.turn(now);
         Ok(())
     }
 
-    /// Turns a request away; it is not told.
+    /// Turns a request away; it is not told, and does not become a request again unless I hand it a new invite, or add it.
     ///
     /// # Errors
     /// [`Misuse::NoSuchContact`], [`Misuse::NotARequest`].
     pub fn refuse(&mut self, now: Now, id: ContactId) -> Result<(), Misuse> {
-        self.request(id)?;
+        let fingerprint = self.request(id)?.fingerprint();
+        let next_invite = self.profile.next_invite;
+        self.remember(fingerprint, |memory| memory.refused = Some(next_invite));
         self.remove(now, id)
     }
 
@@ -263,19 +350,7 @@ impl Client {
         let body = Body::Text(Text { text: text.to_owned(), reply_to: None });
         let (seq, content) =
             self.enqueue(now, id, ItemKind::Content, Some(body), Some(message)).ok_or(Misuse::NoSuchContact)?;
-        let row = Message {
-            id: message,
-            contact: id,
-            outgoing: true,
-            content,
-            seq,
-            sent_ms: now.wall_ms,
-            stored_ms: now.wall_ms,
-            state: MessageState::Queued,
-            body: MessageBody::Text(text.to_owned()),
-            seen: true,
-        };
-        self.writes.put_row(Table::Message, message.0.to_be_bytes(), &row);
+        self.put_outgoing(now, id, message, (content, seq), text);
         self.turn(now);
         Ok(message)
     }

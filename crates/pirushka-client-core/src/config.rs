@@ -41,6 +41,9 @@ pub struct ClientConfig {
     pub commit_interval_us: u64,
     /// A CARD is signed for so long, in seconds. 14 days.
     pub card_life_s: u64,
+    /// More bits of work are not done for anybody. 26: some seconds of one core, where 20 are asked by default. A minute of
+    /// a phone's battery is what a stranger may cost it at most.
+    pub work_bits_max: u8,
 }
 
 impl Default for ClientConfig {
@@ -64,6 +67,7 @@ impl Default for ClientConfig {
             commit_messages: 100,
             commit_interval_us: DAY,
             card_life_s: 14 * 24 * 3600,
+            work_bits_max: 26,
         }
     }
 }

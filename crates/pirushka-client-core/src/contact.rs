@@ -12,7 +12,7 @@ use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, 
 use crate::home_row::HomeId;
 use crate::limits::{GRANTS_MAX, GROUPS_MAX, SESSIONS_MAX};
 use crate::memory::MemoryRow;
-use crate::outbox::Item;
+use crate::outbox::{Item, ItemKind};
 use crate::queue::TicketRow;
 use crate::receive::part_key;
 use crate::route::Route;
@@ -219,6 +219,9 @@ pub(crate) struct ContactRow {
     #[n(53)]
     #[cbor(default)]
     pub(crate) card_known: u64,
+    /// What a request says of itself; shown in its place once it is accepted.
+    #[n(39)]
+    pub(crate) first: Option<WaitingRow>,
 }
 
 /// A person, in memory.
@@ -335,6 +338,7 @@ impl Contact {
             card_seq: 0,
             card_sent: 0,
             card_known: 0,
+            first: None,
         })
     }
 
@@ -369,6 +373,11 @@ impl Contact {
 
     pub(crate) fn token(&self) -> Option<IntroToken> {
         self.row.token.map(IntroToken)
+    }
+
+    /// Whether something of mine is to go through its intro inbox.
+    pub(crate) fn introduces(&self) -> bool {
+        self.outbox.values().any(|item| item.row.kind == ItemKind::Intro)
     }
 
     /// The verified CARD, if there is one.

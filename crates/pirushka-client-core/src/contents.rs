@@ -24,6 +24,8 @@ impl Client {
                 self.learn_homes(id, seq, Some(&hello.card), hello.grants());
                 self.learn_name(id, seq, &hello.name);
                 hello.sas.iter().for_each(|step| self.take_code_step(now, id, step));
+                let text = hello.text.filter(|text| !text.is_empty());
+                text.into_iter().for_each(|text| self.take_first_text(now, id, waiting(MessageBody::Text(text))));
                 self.answer_hello(now, id);
             }
             Body::Grant(grant) => self.learn_homes(id, seq, None, std::iter::once(&grant)),
@@ -38,6 +40,17 @@ impl Client {
             }
             Body::Receipt | Body::OfferAgain => {}
         }
+    }
+
+    /// A text that came with a hello: of a stranger it waits for the person's answer.
+    fn take_first_text(&mut self, now: Now, id: ContactId, text: WaitingRow) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if contact.row.state == ContactState::Request {
+            contact.row.first = Some(text);
+            contact.changed = true;
+            return self.events.push_back(Event::Contact(id));
+        }
+        self.display(now, id, text);
     }
 
     /// A content without a place: only its receipts count, and the wish to have everything offered again.

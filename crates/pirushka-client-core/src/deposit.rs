@@ -1,9 +1,10 @@
 //! What is left for a contact at one of its peers, and what the peer answers.
 
+use pirushka_identity::{Card, IntroPolicy, WorkClaim};
 use pirushka_link::{Answer, Class};
 use pirushka_wire::frame::{deposit_flags, error_code};
 use pirushka_wire::time::{MINUTE, MS, SECOND};
-use pirushka_wire::{Deposit, DepositId, Frame, IntroId, Now, PeerId, QueueId, QueueSecret, RequestId, WorkNonce};
+use pirushka_wire::{Deposit, DepositId, Frame, IntroId, Now, PeerId, QueueId, QueueSecret, RequestId};
 
 use crate::api::{AddingTrouble, ContactId, Event, MessageState, Table};
 use crate::client::Client;
@@ -13,11 +14,14 @@ use crate::outbox::{HeldAt, Item, ItemKind, PartState};
 use crate::route::Asked;
 use crate::rows::encode;
 use crate::timers::Timer;
+use crate::work::Foreman;
 
 impl Client {
     /// Offers every idle part of the items that are due at this peer, as far as the window goes.
     pub(crate) fn offer_items(&mut self, now: Now, id: ContactId, peer: PeerId) {
-        let Self { contacts, rng, writes, timers, .. } = self;
+        let (bits_due, work_bits_max) = (self.bits_for(id, peer), self.config.work_bits_max);
+        let Self { contacts, rng, writes, timers, events, next_work, .. } = self;
+        let foreman = &mut Foreman { events, next_work };
         let Some(contact) = contacts.get_mut(&id) else { return };
         let fingerprint = contact.fingerprint();
         let token = contact.token().unwrap_or_default();
@@ -46,6 +50,15 @@ impl Client {
                 item.save(writes);
             }
             let total = copy.parts.len();
+            // What the peer held once it may hold still, and then asks for nothing.
+            let may_hold = item.offers > 0 && route.bits_asked == 0;
+            let bits = if kind == ItemKind::Intro && !may_hold { bits_due } else { 0 };
+            if bits > work_bits_max {
+                continue;
+            }
+            let intro = IntroId(copy.parts.first().map_or([0; 16], |part| part.deposit));
+            let claim = |binding: &_| WorkClaim::introduction(binding, &fingerprint, total as u8, &intro);
+            let Some(work) = route.work_for(item.row.id, claim, bits, foreman) else { continue };
             if item.is_held_at(peer, None) {
                 item.forget_offer_at(peer);
             }
@@ -57,11 +70,11 @@ impl Client {
                 let deposit = match (&grant, kind) {
                     (_, ItemKind::Intro) => Deposit::Intro {
                         fingerprint,
-                        intro: IntroId(part.deposit),
+                        intro,
                         parts: total as u8,
                         index: n as u8,
                         token,
-                        work: WorkNonce(0),
+                        work,
                         part: &part.bytes,
                     },
                     (Some(grant), _) => {
@@ -137,10 +150,47 @@ impl Client {
                 if item.row.kind == ItemKind::Intro {
                     item.forget_held_parts(peer);
                 }
-                let (code, retry_after_ms) = (*code, *retry_after_ms);
-                self.deposit_refused(now, id, peer, code, retry_after_ms);
+                let (code, retry_after_ms, item) = (*code, *retry_after_ms, item.row.id);
+                if !self.more_work_asked(id, peer, item, code, retry_after_ms) {
+                    self.deposit_refused(now, id, peer, code, retry_after_ms);
+                }
             }
             _ => *state = PartState::Idle,
+        }
+    }
+
+    /// Bits of work that an introduction to this person needs at this peer now; more than are done for anybody is trouble.
+    fn bits_for(&mut self, id: ContactId, peer: PeerId) -> u8 {
+        let Some(contact) = self.contacts.get(&id).filter(|contact| contact.introduces()) else { return 0 };
+        let Some(route) = contact.routes.get(&peer) else { return 0 };
+        let by_policy = match contact.card().map(Card::intro_policy) {
+            Some(IntroPolicy::Work { bits }) if contact.token().is_none() => bits.max(route.difficulty),
+            Some(IntroPolicy::Work { .. } | IntroPolicy::Token | IntroPolicy::Closed) | None => 0,
+        };
+        let bits = by_policy.max(route.bits_asked);
+        if bits > self.config.work_bits_max {
+            self.adding_trouble(id, AddingTrouble::WorkTooHard);
+        }
+        bits
+    }
+
+    /// Whether an introduction was refused for want of work that is to be done now. One that had it and finds no slot
+    /// tries with more the next time.
+    fn more_work_asked(&mut self, id: ContactId, peer: PeerId, item: u64, code: u16, bits: u32) -> bool {
+        let Some(route) = self.contacts.get_mut(&id).and_then(|c| c.routes.get_mut(&peer)) else { return false };
+        let done = route.work.get(&item).map_or(0, |work| work.bits);
+        match code {
+            error_code::WORK_NEEDED => {
+                route.bits_asked = u8::try_from(bits).unwrap_or(u8::MAX).max(route.bits_asked);
+                self.dirty.insert(id);
+                // A peer that asks again for what it was given is not believed at once.
+                route.bits_asked > done
+            }
+            error_code::FULL if (1..self.config.work_bits_max).contains(&done) => {
+                route.bits_asked = route.bits_asked.max(done + 1);
+                false
+            }
+            _ => false,
         }
     }
 
@@ -206,7 +256,11 @@ impl Client {
         }
         self.timers.set_earlier(Timer::Contact(id), route.paused_until_us);
         match code {
-            error_code::INTRO_REFUSED => self.adding_trouble(id, AddingTrouble::IntroRefused),
+            error_code::INTRO_REFUSED => {
+                let invited = self.contacts.get(&id).is_some_and(|c| c.token().is_some());
+                let trouble = if invited { AddingTrouble::IntroRefused } else { AddingTrouble::InviteOnly };
+                self.adding_trouble(id, trouble);
+            }
             error_code::UNKNOWN_USER => self.adding_trouble(id, AddingTrouble::UnknownUser),
             error_code::FULL => self.adding_trouble(id, AddingTrouble::InboxFull),
             _ => {}

@@ -111,6 +111,12 @@ impl Dial {
         }
     }
 
+    /// The peer wants nothing of us: leaves it alone for a while.
+    pub(crate) fn rest(&mut self, now: Now, us: u64) {
+        self.link.close(now);
+        self.phase = Phase::Waiting { until_us: now.after_us(us) };
+    }
+
     /// Like [`Self::wake`], without regard to a pause: the network has changed, or the person asks.
     pub(crate) fn wake_now(&mut self, now: Now, ask: &mut Asker<'_>) -> Option<QueryId> {
         if matches!(self.phase, Phase::Waiting { .. }) {

@@ -1,10 +1,12 @@
 //! What can be asked of a client without changing it.
 
+use pirushka_identity::IntroPolicy;
 use pirushka_wire::{Address, Fingerprint};
 
 use crate::api::{ContactId, ContactInfo, HomeInfo, InviteInfo};
 use crate::client::Client;
 use crate::contact::Contact;
+use crate::likeness::Likeness;
 
 impl Client {
     /// Who I am.
@@ -42,6 +44,12 @@ impl Client {
             peer_id: Some(peer.peer_id),
             token: None,
         })
+    }
+
+    /// Who may introduce itself to me.
+    #[must_use]
+    pub fn intro_policy(&self) -> IntroPolicy {
+        self.profile.policy()
     }
 
     /// Everybody, by id.
@@ -112,20 +120,26 @@ impl Client {
             .collect()
     }
 
+    /// The other contact whose name looks like what this one calls itself.
+    fn looked_like(&self, contact: &Contact) -> Option<String> {
+        let claimed = Likeness::of(&contact.row.claimed_name);
+        let others = self.contacts.values().filter(|other| other.id() != contact.id());
+        let mut alike = others.filter(|other| Likeness::of(&other.row.name).is_like(&claimed));
+        alike.next().map(|other| other.row.name.clone())
+    }
+
     fn info(&self, contact: &Contact) -> ContactInfo {
         let row = &contact.row;
-        let claims = |other: &Contact| {
-            other.id() != row.id
-                && !row.claimed_name.is_empty()
-                && other.row.name.eq_ignore_ascii_case(&row.claimed_name)
-        };
+        let looks_like = self.looked_like(contact);
         let homes = contact.card().map(|card| card.homes().to_vec());
         let homes = homes.unwrap_or_else(|| contact.peers());
         ContactInfo {
             id: row.id,
             name: row.name.clone(),
             claimed_name: row.claimed_name.clone(),
-            name_conflict: self.contacts.values().any(claims),
+            name_conflict: looks_like.is_some(),
+            looks_like,
+            first_text: row.first.as_ref().map(|first| first.body.text().to_owned()),
             fingerprint: contact.fingerprint(),
             state: row.state,
             verified: row.verified,

@@ -9,7 +9,7 @@ use pirushka_e2e::bundle::{Bundle, BundleError, LookedUp};
 use pirushka_e2e::content::{Body, Content, Hello};
 use pirushka_e2e::intro::Intro;
 use pirushka_e2e::session::next_number;
-use pirushka_identity::Card;
+use pirushka_identity::{Card, IntroPolicy, intro_id};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, PeerId, QueueId};
 use zeroize::Zeroizing;
@@ -178,7 +178,8 @@ impl Client {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let (token, jump) = (contact.token(), contact.row.jump);
         let Some(item) = contact.outbox.get_mut(&item) else { return };
-        let mut hello = Hello { card: card.encode(), name, sas: step, token, ..Hello::default() };
+        let text = item.row.text.clone();
+        let mut hello = Hello { card: card.encode(), name, sas: step, token, text, ..Hello::default() };
         // What an introduction has no room for follows when the contact has answered.
         let sent = if hello.set_grants(grants) { Some(card.seq()) } else { None };
         contact.row.card_sent = contact.row.card_sent.max(sent.unwrap_or(0));
@@ -256,6 +257,7 @@ impl Client {
             contact.row.peer = None;
             return Ok(());
         }
+        contact.may_knock(card.intro_policy())?;
         let number = next_number(contact.row.number, now.wall_ms, &identity.fingerprint(), &contact.fingerprint());
         let begun = Session::initiate(identity, rng, card.certificate(), bundle.package, number);
         let (session, welcome) = begun.map_err(|_| AddingTrouble::BundleForged)?;
@@ -288,10 +290,10 @@ impl Client {
         if item.row.kind == ItemKind::Welcome && has_queue {
             sealed.message = intro.encode().unwrap_or_default();
         } else {
-            use rand_core::Rng as _;
-            let mut deposit = [0; 16];
-            rng.fill_bytes(&mut deposit);
-            let parts = intro.parts().unwrap_or_default().into_iter().map(|bytes| PartRow { deposit, bytes });
+            let parts = intro.parts().unwrap_or_default();
+            // The id names the parts, so that work that is done for the id is done for them.
+            let deposit = intro_id(&parts).0;
+            let parts = parts.into_iter().map(|bytes| PartRow { deposit, bytes });
             sealed.copies.push(CopyRow { queue: NO_QUEUE, parts: parts.collect() });
         }
         item.seal(sealed);
@@ -320,5 +322,19 @@ impl Client {
         contact.changed = true;
         self.events.push_back(Event::Warning(Warning::SessionRenewed(id)));
         self.enqueue(now, id, ItemKind::Welcome, None, None);
+    }
+}
+
+impl Contact {
+    /// Whether the person behind a CARD takes introductions like mine, if one of mine is waiting.
+    fn may_knock(&self, policy: IntroPolicy) -> Result<(), AddingTrouble> {
+        if !self.introduces() {
+            return Ok(());
+        }
+        match policy {
+            IntroPolicy::Closed => Err(AddingTrouble::Closed),
+            IntroPolicy::Token if self.token().is_none() => Err(AddingTrouble::InviteOnly),
+            IntroPolicy::Token | IntroPolicy::Work { .. } => Ok(()),
+        }
     }
 }

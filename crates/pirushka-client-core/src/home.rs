@@ -1,16 +1,16 @@
 //! My session with one home peer: register, tell it who may write to me, take in what it holds. Each of my homes has one,
 //! with a socket, a keepalive and a memory of its restarts of its own; [`crate::homes`] chooses which peers they are.
 //!
-//! Order after each registration, since the peer's RAM may be new: the bundle, all queues, all invites, then LIST_END,
+//! Order after each registration, since the peer's RAM may be new: the bundle, my policy, all queues, all invites, then LIST_END,
 //! which makes the list authoritative: what is not on it (a blocked contact's queue, a revoked invite) is closed.
 //! Pushed messages are acknowledged after their rows are on disk, because no packet leaves before the commit.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use pirushka_identity::{Card, IntroPolicy};
+use pirushka_identity::{Card, WorkClaim};
 use pirushka_link::{Answer, Class, ClientLinkEvent, Keepalive, LostReason};
-use pirushka_wire::frame::{body_kind, push_class};
+use pirushka_wire::frame::{body_kind, error_code, push_class};
 use pirushka_wire::limits::BODY_PART_MAX;
 use pirushka_wire::time::{HOUR, SECOND};
 use pirushka_wire::{
@@ -25,6 +25,7 @@ use crate::home_row::{HomeId, HomeRow};
 use crate::limits::RECEIVED_RANGES_MAX;
 use crate::probe::KeepaliveProbe;
 use crate::timers::Timer;
+use crate::work::{Foreman, Work};
 
 /// What a request to the home peer was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) struct Home {
     pub(crate) dial: Dial,
     /// What lets me in at a private peer.
     pub(crate) invite: Option<InviteSecret>,
+    /// What the peer asks of newcomers.
+    pub(crate) work: Option<Work>,
     pub(crate) state: HomeState,
     /// Since when it is in that state, Unix milliseconds; 0 = since the client was loaded.
     pub(crate) since_ms: u64,
@@ -84,6 +87,7 @@ impl Home {
 
     fn forget_session(&mut self) {
         self.incarnation = None;
+        self.work = None;
         self.taken = RangeSet::new();
         self.unacknowledged.clear();
         self.asked.clear();
@@ -102,6 +106,7 @@ impl Client {
             row,
             dial: Dial::new(peer, socket, link, retry),
             invite,
+            work: None,
             state: HomeState::Connecting,
             since_ms: 0,
             holds: None,
@@ -165,7 +170,7 @@ impl Client {
             ClientLinkEvent::Established { welcome, binding } => {
                 home.dial.established(now);
                 home.observed = Some(welcome.observed);
-                self.register(now, id, &binding);
+                self.register(now, id, &binding, WorkNonce(0));
                 self.note_boot(now, id, welcome.boot);
             }
             ClientLinkEvent::Answered { request, answer } => {
@@ -204,6 +209,21 @@ impl Client {
         self.ask_homes(now, &frame, Asked::Other);
     }
 
+    /// Who may knock without an invite.
+    pub(crate) fn announce_policy(&mut self, now: Now) {
+        let frame = self.policy_frame();
+        self.ask_homes(now, &frame, Asked::Other);
+        for id in self.homes.keys().copied().collect::<Vec<_>>() {
+            if self.homes.get(&id).is_some_and(Home::is_registered) {
+                self.publish_bundle(now, id);
+            }
+        }
+    }
+
+    fn policy_frame(&self) -> Frame<'static> {
+        Frame::IntroPolicy { request: RequestId(0), policy: self.profile.policy().to_byte() }
+    }
+
     pub(crate) fn withdraw_invite(&mut self, now: Now, token_hash: [u8; 32]) {
         self.ask_homes(now, &Frame::TokenDrop { request: RequestId(0), token_hash }, Asked::Other);
     }
@@ -213,7 +233,7 @@ impl Client {
         self.profile.card_seq = (self.profile.card_seq + 1).max(now.wall_ms);
         self.profile.save(&mut self.writes);
         let not_after = now.wall_s() + self.config.card_life_s;
-        self.identity.sign_card(self.card_homes(), IntroPolicy::Token, self.profile.card_seq, not_after)
+        self.identity.sign_card(self.card_homes(), self.profile.policy(), self.profile.card_seq, not_after)
     }
 
     /// Asks a home peer what it holds, if it listens.
@@ -228,11 +248,19 @@ impl Client {
         }
     }
 
-    fn register(&mut self, now: Now, id: HomeId, binding: &[u8; 32]) {
+    /// The work that the peer asked for is done.
+    pub(crate) fn register_again(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get(&id) else { return };
+        if let (Some(binding), Some(work)) = (home.dial.link.binding().copied(), home.work.and_then(|w| w.done())) {
+            self.register(now, id, &binding, work);
+        }
+    }
+
+    fn register(&mut self, now: Now, id: HomeId, binding: &[u8; 32], work: WorkNonce) {
         let Some(home) = self.homes.get_mut(&id) else { return };
         let root = self.identity.register_packet(home.dial.peer.peer_id, binding, now.wall_s());
         let instance = InstanceId(self.profile.instance);
-        let (invite, work) = (home.invite.unwrap_or_default(), WorkNonce(0));
+        let invite = home.invite.unwrap_or_default();
         let frame = Frame::Register { request: RequestId(0), instance, invite, work, root: &root };
         home.ask(now, &frame, Class::Control, Asked::Register);
     }
@@ -240,6 +268,12 @@ impl Client {
     fn home_answer(&mut self, now: Now, id: HomeId, asked: Asked, answer: Answer) {
         match (asked, answer) {
             (Asked::Register, Answer::Mailbox { incarnation }) => self.registered(now, id, incarnation),
+            (Asked::Register, Answer::Error { code: error_code::INVITE_NEEDED, .. }) => {
+                self.home_refused(now, id, HomeState::InviteNeeded);
+            }
+            (Asked::Register, Answer::Error { code: error_code::WORK_NEEDED, retry_after_ms: bits }) => {
+                self.work_for_home(now, id, bits);
+            }
             (Asked::Register, _) => {
                 if let Some(home) = self.homes.get_mut(&id) {
                     home.dial.link.close(now);
@@ -255,6 +289,30 @@ impl Client {
             }
             (Asked::Queue(_) | Asked::Other, _) => {}
         }
+    }
+
+    /// The peer is short of memory: newcomers work. Asked in vain for the same twice, it is one that does not keep its word.
+    fn work_for_home(&mut self, now: Now, id: HomeId, bits: u32) {
+        let bits = u8::try_from(bits).unwrap_or(u8::MAX);
+        let Self { homes, events, next_work, config, identity, .. } = self;
+        let Some(home) = homes.get_mut(&id) else { return };
+        let in_vain = home.work.is_some_and(|work| work.bits >= bits);
+        match home.dial.link.binding() {
+            Some(binding) if bits <= config.work_bits_max && !in_vain => {
+                let claim = WorkClaim::registration(binding, &identity.fingerprint());
+                home.work = Some(Foreman { events, next_work }.ask(claim, bits));
+            }
+            _ => self.home_refused(now, id, HomeState::WorkTooHard),
+        }
+    }
+
+    /// The peer does not take me, and asking again at once would not help.
+    fn home_refused(&mut self, now: Now, id: HomeId, state: HomeState) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
+        home.forget_session();
+        home.dial.rest(now, HOUR);
+        self.timers.set(Timer::Home(id), now.after_us(HOUR));
+        self.set_home_state(now, id, state);
     }
 
     fn registered(&mut self, now: Now, id: HomeId, incarnation: Incarnation) {
@@ -291,8 +349,9 @@ impl Client {
     }
 
     fn publish_list(&mut self, now: Now, id: HomeId) {
-        let wall_s = now.wall_s();
+        let (wall_s, policy) = (now.wall_s(), self.policy_frame());
         let Some(home) = self.homes.get_mut(&id) else { return };
+        home.ask_for_list(now, &policy, Asked::Other);
         for row in self.queues.values().filter(|row| row.home == id) {
             home.ask_for_list(now, &row.frame(), Asked::Queue(row.queue()));
         }
@@ -367,7 +426,8 @@ impl Client {
     fn set_home_state(&mut self, now: Now, id: HomeId, state: HomeState) {
         let Some(home) = self.homes.get_mut(&id) else { return };
         // While it stays unavailable, each new attempt is not news.
-        let quiet = home.state == HomeState::Unavailable && state == HomeState::Connecting;
+        let failing = matches!(home.state, HomeState::Unavailable | HomeState::InviteNeeded | HomeState::WorkTooHard);
+        let quiet = failing && state == HomeState::Connecting;
         if home.state != state && !quiet {
             home.state = state;
             home.since_ms = now.wall_ms;

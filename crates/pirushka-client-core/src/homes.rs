@@ -105,7 +105,8 @@ impl Client {
     pub(crate) fn address_home(&self) -> Option<&PeerAddress> {
         let order = self.card_home_ids();
         let homes = || order.iter().map(|id| &self.homes[id]);
-        let home = homes().find(|home| home.state != HomeState::Unavailable).or_else(|| homes().next());
+        let may_serve = |home: &&Home| matches!(home.state, HomeState::Connecting | HomeState::Online);
+        let home = homes().find(may_serve).or_else(|| homes().next());
         home.map(|home| &home.dial.peer)
     }
 
@@ -380,7 +381,7 @@ impl Client {
             // Nothing of what was said before everybody knew is still there.
             let drained = home.holds.is_some_and(|(messages, at_ms)| messages == 0 && at_ms > since_ms);
             let rest = match home.state {
-                HomeState::Unavailable => true,
+                HomeState::Unavailable | HomeState::InviteNeeded | HomeState::WorkTooHard => true,
                 HomeState::Online => drained && !self.invites.iter().any(open),
                 HomeState::Connecting => false,
             };

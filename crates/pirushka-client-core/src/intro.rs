@@ -7,7 +7,7 @@ use pirushka_e2e::Session;
 use pirushka_e2e::content::{Body, Content, Hello};
 use pirushka_e2e::intro::{Intro, IntroPart, IntroReassembly};
 use pirushka_e2e::session::Opened;
-use pirushka_identity::Card;
+use pirushka_identity::{Card, IntroPolicy};
 use pirushka_wire::{IntroId, Now};
 
 use crate::api::{ContactId, ContactState, Event, Table};
@@ -98,8 +98,14 @@ impl Client {
         if memory.hello == Some(about.id) {
             return self.count("introduction of somebody who was turned away or removed");
         }
-        if !self.invites.values().any(|invite| Some(invite.token()) == hello.token) {
-            return self.count("introduction by an invite that was taken back");
+        let invite = self.invites.values().find(|invite| Some(invite.token()) == hello.token).map(|invite| invite.id);
+        match (self.profile.policy(), invite) {
+            (IntroPolicy::Closed, _) => return self.count("introduction while nobody is taken"),
+            (IntroPolicy::Token, None) => return self.count("introduction by an invite that was taken back"),
+            (IntroPolicy::Token, Some(_)) | (IntroPolicy::Work { .. }, _) => {}
+        }
+        if memory.refused.is_some_and(|since| invite.is_none_or(|invite| invite < since)) {
+            return self.count("introduction of somebody who was refused");
         }
         let auto = self.use_invite(now, &hello);
         let requests = self.contacts.values().filter(|c| c.row.state == ContactState::Request).count();

@@ -19,6 +19,8 @@
 //! | `display`, `receipts` | order and gaps; what came and what was seen |
 //! | `hello`, `intro` | first contact, both sides |
 //! | `verify` | the six digits |
+//! | `work` | proof of work that a peer asks for |
+//! | `likeness` | names that look alike |
 //! | `probe` | how long the client may be silent |
 //! | `commands`, `getters` | verbs and questions |
 //! | [`plain`] | the seed's bare registration, for study: a machine of its own |
@@ -42,6 +44,7 @@ mod home_row;
 mod homes;
 mod intro;
 mod invite;
+mod likeness;
 pub mod limits;
 mod load;
 mod memory;
@@ -60,9 +63,11 @@ mod send;
 mod tests;
 mod timers;
 mod verify;
+mod work;
 
 pub use api::*;
 pub use client::Client;
 pub use config::ClientConfig;
 pub use load::LoadError;
+pub use pirushka_identity::{IntroPolicy, WorkClaim};
 pub use pirushka_link as link;

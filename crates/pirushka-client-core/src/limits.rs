@@ -8,6 +8,8 @@ pub const NAME_MAX: usize = 64;
 pub const CONTACTS_MAX: usize = 1000;
 /// Open requests of strangers; further ones are dropped and counted.
 pub const REQUESTS_MAX: usize = 64;
+/// Bits of work that a person may ask of strangers, as much as a peer may.
+pub const WORK_BITS_MAX: u8 = 40;
 /// Open invites; a peer keeps 128 by default. One more is refused, until one is used, revoked or expires.
 pub const INVITES_MAX: usize = 100;
 /// Queues of a contact that are known: those of the four homes of a CARD, and those of a CARD that is on its way.

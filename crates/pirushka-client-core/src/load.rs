@@ -128,6 +128,7 @@ impl Client {
             queries: BTreeMap::new(),
             sockets: BTreeMap::new(),
             next_socket: 1,
+            next_work: 1,
             started: false,
             refused: BTreeMap::new(),
         }

@@ -1,4 +1,4 @@
-//! What is remembered of a fingerprint whether or not it is a contact: that it is blocked, and how often the six digits
+//! What is remembered of a fingerprint whether or not it is a contact: that it is blocked or was refused, and how often the six digits
 //! were run with it. Removing a contact must not hand out three more runs. And where its conversation stood: the other
 //! side may know the removed one still, and would take whatever begins at 1 again for what it has had.
 
@@ -24,6 +24,9 @@ pub(crate) struct MemoryRow {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) hello: Option<[u8; 16]>,
+    /// Its request was refused: only invites made since then, numbered from this on, let it ask again.
+    #[n(5)]
+    pub(crate) refused: Option<u32>,
 }
 
 impl Client {

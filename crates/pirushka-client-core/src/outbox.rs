@@ -138,13 +138,29 @@ pub(crate) struct ItemRow {
     /// The sequence number of the CARD of mine that it brings.
     #[n(20)]
     pub(crate) card: Option<u64>,
+    /// What a hello says beside who I am, until it is composed.
+    #[n(10)]
+    pub(crate) text: Option<String>,
 }
 
 impl ItemRow {
     /// Something that is not sealed yet, with no place in the sequence and no message to show.
     pub(crate) fn new(id: u64, contact: ContactId, kind: ItemKind, content: [u8; 16], created_ms: u64) -> Self {
         let (body, message, sealed) = (vec![], None, None);
-        Self { id, contact, kind, seq: 0, content, body, message, sealed, created_ms, resealed: false, card: None }
+        Self {
+            id,
+            contact,
+            kind,
+            seq: 0,
+            content,
+            body,
+            message,
+            sealed,
+            created_ms,
+            resealed: false,
+            card: None,
+            text: None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The profile row: who I am, where I am served, and the counters that must never go back.
 
-use pirushka_identity::Identity;
+use pirushka_identity::{Identity, IntroPolicy};
 use pirushka_wire::{HomeAddress, PeerAddress};
 
 use crate::api::{ContactId, MessageId, Table};
@@ -52,6 +52,9 @@ pub(crate) struct ProfileRow {
     #[n(21)]
     #[cbor(default)]
     pub(crate) next_home: u32,
+    /// Who may introduce itself, as in the CARD; none = by invite.
+    #[n(12)]
+    pub(crate) intro_policy: Option<u8>,
 }
 
 impl Drop for ProfileRow {
@@ -77,11 +80,16 @@ impl ProfileRow {
             last_boot: None,
             homes_seq: 0,
             next_home: 1,
+            intro_policy: None,
         }
     }
 
     pub(crate) fn save(&self, writes: &mut WriteSet) {
         writes.put_row(Table::Profile, KEY, self);
+    }
+
+    pub(crate) fn policy(&self) -> IntroPolicy {
+        self.intro_policy.map_or(IntroPolicy::Token, IntroPolicy::from_byte)
     }
 
     /// The homes of the CARD that contacts are told.

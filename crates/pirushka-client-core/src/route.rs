@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use pirushka_identity::WorkClaim;
 use pirushka_link::{Answer, Class, ClientLinkEvent};
 use pirushka_wire::frame::error_code;
 use pirushka_wire::time::{MINUTE, SECOND};
-use pirushka_wire::{BootId, Frame, Now, ObjectId, PeerAddress, PeerId, RequestId};
+use pirushka_wire::{BootId, Frame, Now, ObjectId, PeerAddress, PeerId, RequestId, WorkNonce};
 
 use crate::api::{AddingTrouble, ContactId, ContactState, Event, MessageState, Table, Warning};
 use crate::client::{Client, Owner};
@@ -16,6 +17,7 @@ use crate::dial::{Dial, Phase, Retry, Verdict};
 use crate::limits::ROUTES_MAX;
 use crate::rows::encode;
 use crate::timers::Timer;
+use crate::work::{Foreman, Work};
 
 /// What a request to a contact's peer was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,11 @@ pub(crate) struct Route {
     pub(crate) restored: bool,
     /// It was found unavailable, and has not answered since.
     pub(crate) failed: bool,
+    /// Bits of work that this peer asks of strangers at least, and what it asked of me.
+    pub(crate) difficulty: u8,
+    pub(crate) bits_asked: u8,
+    /// Work for introductions, by item.
+    pub(crate) work: BTreeMap<u64, Work>,
     pub(crate) used_us: u64,
 }
 
@@ -83,6 +90,31 @@ impl Route {
         self.lookup = None;
         self.looking_up = false;
         self.restored = false;
+        self.bits_asked = 0;
+        self.work.clear();
+    }
+
+    /// The work that lets an introduction in: 0 when none is needed (or none is known to be), `None` when it has to be
+    /// waited for.
+    pub(crate) fn work_for(
+        &mut self,
+        item: u64,
+        claim: impl Fn(&[u8; 32]) -> WorkClaim,
+        bits: u8,
+        foreman: &mut Foreman<'_>,
+    ) -> Option<WorkNonce> {
+        if bits == 0 {
+            return Some(WorkNonce(0));
+        }
+        let claim = claim(self.dial.link.binding()?);
+        let work = self.work.get(&item).filter(|work| work.claim == claim && work.bits >= bits);
+        match work {
+            Some(work) => work.done(),
+            None => {
+                self.work.insert(item, foreman.ask(claim, bits));
+                None
+            }
+        }
     }
 }
 
@@ -153,6 +185,9 @@ impl Client {
     pub(crate) fn route_event(&mut self, now: Now, id: ContactId, peer: PeerId, event: ClientLinkEvent) {
         match event {
             ClientLinkEvent::Established { welcome, binding: _ } => {
+                if let Some(route) = self.contacts.get_mut(&id).and_then(|c| c.routes.get_mut(&peer)) {
+                    route.difficulty = welcome.terms.intro_difficulty;
+                }
                 self.route_up(now, id, peer, welcome.boot, u64::from(welcome.terms.hold_s) * 1000);
             }
             ClientLinkEvent::Answered { request, answer } => {
@@ -227,6 +262,9 @@ impl Client {
             refused: false,
             restored: false,
             failed: false,
+            difficulty: 0,
+            bits_asked: 0,
+            work: BTreeMap::new(),
             used_us: now.mono_us,
         };
         if let Some(contact) = self.contacts.get_mut(&id) {

@@ -36,6 +36,9 @@ pub struct PeerCheck {
     pub observed: Option<String>,
     /// How long it holds messages, seconds.
     pub hold_s: Option<u64>,
+    /// Whether only those become its users who have its invite secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<bool>,
     /// What is wrong, if anything.
     pub trouble: Option<Error>,
 }
@@ -54,6 +57,7 @@ pub async fn check_peer(address: &str, patience: Duration) -> Result<PeerCheck> 
         handshake_us: None,
         observed: None,
         hold_s: None,
+        private: None,
         trouble: None,
     };
     let dns = Dns::default();
@@ -78,6 +82,7 @@ pub async fn check_peer(address: &str, patience: Duration) -> Result<PeerCheck> 
                 check.handshake_us = Some(took_us);
                 check.observed = Some(welcome.observed.to_string());
                 check.hold_s = Some(welcome.terms.hold_s.into());
+                check.private = Some(welcome.terms.private);
                 return Ok(check);
             }
             Found::Nothing(finding) => worst = worst.max(Some((finding, address))),

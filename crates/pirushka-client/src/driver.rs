@@ -25,6 +25,7 @@ use crate::lock::ProfileLock;
 use crate::net::{Net, Packet, source_addresses};
 use crate::store::{Change, Store};
 use crate::view::{EventView, HomeView, WarningView};
+use crate::work::{Bench, Done};
 
 /// How many inputs share a turn. 128 datagrams take about 10 ms at worst (each may be a decryption), so a command or a
 /// timer is never late by more than that.
@@ -206,6 +207,8 @@ struct Shell {
     packets: mpsc::Receiver<Packet>,
     dns: Dns,
     named: (mpsc::Sender<Named>, mpsc::Receiver<Named>),
+    bench: Bench,
+    worked: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
     told: broadcast::Sender<Told>,
     board: Arc<Board>,
     /// Commands whose writes are not on the disk yet.
@@ -229,6 +232,8 @@ impl Shell {
             packets,
             dns: Dns::default(),
             named: mpsc::channel(64),
+            bench: Bench::default(),
+            worked: mpsc::channel(64),
             told,
             board,
             open: Vec::new(),
@@ -265,6 +270,7 @@ impl Shell {
             },
             Some(packet) = self.packets.recv() => self.take_packet(packet),
             Some(answer) = self.named.1.recv() => self.take_answer(answer),
+            Some(done) = self.worked.1.recv() => self.take_work(done),
             () = tokio::time::sleep_until(due) => {}
         }
         for _ in 0..TURN_BUDGET {
@@ -305,6 +311,12 @@ impl Shell {
     fn take_packet(&mut self, mut packet: Packet) {
         if self.refused.is_none() {
             self.client.handle_datagram(self.clock.now(), packet.socket, packet.remote, &mut packet.bytes);
+        }
+    }
+
+    fn take_work(&mut self, (id, nonce): Done) {
+        if self.refused.is_none() {
+            self.client.handle_work(self.clock.now(), id, nonce);
         }
     }
 
@@ -399,6 +411,7 @@ impl Shell {
         match event {
             Event::Resolve { query, host, port } => self.resolve(query, host, port),
             Event::ResolveKey { query, host } => self.resolve_key(query, host),
+            Event::Work { id, claim, bits } => self.bench.begin(id, claim, bits, self.worked.0.clone()),
             Event::CloseSocket { socket } => self.net.close(socket),
             // Told from the commit already.
             Event::Message(_) | Event::MessageState { .. } => {}
@@ -500,6 +513,7 @@ impl Shell {
         // Datagrams and answers for the client that is gone would mean other things to the new one.
         while self.packets.try_recv().is_ok() {}
         self.named = mpsc::channel(64);
+        self.worked = mpsc::channel(64);
         match load(&self.store, now) {
             Ok(client) => {
                 self.client = client;

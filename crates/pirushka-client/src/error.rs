@@ -44,6 +44,8 @@ pub enum Code {
     PeerVersion,
     /// The other side, or a rule of ours, refuses it: blocked, quota, closed.
     Refused,
+    /// The peer is private, and its invite secret is missing or wrong.
+    InviteNeeded,
     /// The wait ran out; what was asked for goes on.
     TimedOut,
     /// Stopped because somebody may be deceiving us.
@@ -77,7 +79,7 @@ impl Code {
             | Self::NewerStore
             | Self::DiskFull => 4,
             Self::Dns | Self::NoAnswer | Self::PeerKey | Self::PeerVersion => 5,
-            Self::Refused => 6,
+            Self::Refused | Self::InviteNeeded => 6,
             Self::TimedOut => 7,
             Self::Security => 8,
             Self::NoSuchContact | Self::NoSuchMessage | Self::NoSuchInvite => 9,
@@ -149,6 +151,9 @@ impl From<Misuse> for Error {
             Misuse::Blocked(_) => (Code::Refused, Some("`pirushka contact unblock NAME` lifts the block")),
             Misuse::NotARequest(_) => (Code::BadInput, Some("see `pirushka contact list`")),
             Misuse::NotAccepted(_) => (Code::Refused, Some("`pirushka contact accept NAME`")),
+            Misuse::FirstTextTooLong(_) => (Code::BadInput, Some("write the rest when the person has answered")),
+            Misuse::TakesNobody => (Code::Refused, Some("`pirushka invite policy invites` changes that")),
+            Misuse::BadBits(_) => (Code::BadInput, None),
             Misuse::TextTooLong(_) => (Code::BadInput, Some("send it in several messages")),
             Misuse::NoHome => (Code::Config, Some("`pirushka peer add ADDRESS` chooses one")),
             Misuse::TooManyHomes(_) => {

@@ -299,6 +299,10 @@ calls! {
     /// Introduces me to the person at `address` (with an invite's token, if it has one).
     contact_add(address: &str => address = address.to_owned(),
         name: Option<&str> => name = name.map(str::to_owned)) ContactAdd -> Contact(ContactView);
+    /// The same with a first text, at most 1 KiB, which the person sees before saying yes.
+    contact_add_saying(address: &str => address = address.to_owned(),
+        name: Option<&str> => name = name.map(str::to_owned), text: &str => text = text.to_owned())
+        ContactAddSaying -> Contact(ContactView);
     /// Answers a request.
     contact_accept(who: &str => who = who.to_owned()) ContactAccept -> Contact(ContactView);
     /// Gives a contact another name of mine.
@@ -372,6 +376,14 @@ impl Handle {
     /// [`Code::BadInput`].
     pub async fn home_move(&self, from: Option<&str>, to: &str) -> Result<()> {
         self.nothing(Request::HomeMove { from: from.map(str::to_owned), to: to.to_owned() }).await
+    }
+
+    /// Says who may introduce itself to me.
+    ///
+    /// # Errors
+    /// [`Code::BadInput`] for bits that cannot be asked for.
+    pub async fn set_policy(&self, policy: PolicyView) -> Result<()> {
+        self.nothing(Request::PolicySet { policy }).await
     }
 
     /// Revokes an invite; holds even while the peer is down.

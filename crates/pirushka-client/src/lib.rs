@@ -35,6 +35,7 @@ mod net;
 pub mod profile;
 pub mod store;
 pub mod view;
+mod work;
 
 pub use check::{PeerCheck, check_peer};
 pub use engine::protocol::{ContactUntil, Since};

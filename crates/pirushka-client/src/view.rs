@@ -3,7 +3,7 @@
 use pirushka_client_core::{
     AddingTrouble, CodeState, ContactInfo, ContactState, Failure, HomeInfo, HomeRole, HomeState,
 };
-use pirushka_client_core::{InviteInfo, Message, MessageBody, MessageState};
+use pirushka_client_core::{IntroPolicy, InviteInfo, Message, MessageBody, MessageState};
 use serde::{Deserialize, Serialize};
 
 /// Who I am.
@@ -15,8 +15,47 @@ pub struct IdentityView {
     pub fingerprint: String,
     /// `host[:port]/fingerprint?k=...`, while there is a home peer.
     pub address: Option<String>,
+    /// Who may introduce itself to me.
+    #[serde(default)]
+    pub policy: PolicyView,
     /// The certificate, PEM.
     pub certificate_pem: String,
+}
+
+/// Who may introduce itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "policy", rename_all = "snake_case")]
+pub enum PolicyView {
+    /// Nobody.
+    Closed,
+    /// Who has an invite.
+    #[default]
+    Invites,
+    /// Who has an invite, and whoever does so much work.
+    Open {
+        /// Leading zero bits; the peer may ask for more.
+        bits: u8,
+    },
+}
+
+impl From<IntroPolicy> for PolicyView {
+    fn from(policy: IntroPolicy) -> Self {
+        match policy {
+            IntroPolicy::Closed => Self::Closed,
+            IntroPolicy::Token => Self::Invites,
+            IntroPolicy::Work { bits } => Self::Open { bits },
+        }
+    }
+}
+
+impl From<PolicyView> for IntroPolicy {
+    fn from(policy: PolicyView) -> Self {
+        match policy {
+            PolicyView::Closed => Self::Closed,
+            PolicyView::Invites => Self::Token,
+            PolicyView::Open { bits } => Self::Work { bits },
+        }
+    }
 }
 
 /// A person.
@@ -28,8 +67,14 @@ pub struct ContactView {
     pub name: String,
     /// As it calls itself.
     pub claimed_name: String,
-    /// Another contact is known by the name that this one claims.
+    /// Another contact has a name that looks like the one that this one claims.
     pub name_conflict: bool,
+    /// That contact, as I call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
+    /// What a request says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_text: Option<String>,
     /// 64 hexadecimal digits.
     pub fingerprint: String,
     #[allow(missing_docs)]
@@ -101,6 +146,12 @@ pub enum TroubleView {
     IntroRefused,
     /// The person's intro inbox is full.
     InboxFull,
+    /// The person takes only who has an invite.
+    InviteOnly,
+    /// The person takes nobody at present.
+    Closed,
+    /// More work is asked for than this program does.
+    WorkTooHard,
 }
 
 impl TroubleView {
@@ -116,6 +167,9 @@ impl TroubleView {
             Self::BundleForged => "what the peer gave is not signed by this person; the peer may be lying",
             Self::IntroRefused => "the invite is used up, revoked or wrong; ask for a new one",
             Self::InboxFull => "the person's inbox for strangers is full",
+            Self::InviteOnly => "the person takes only who has an invite; ask for one",
+            Self::Closed => "the person takes no strangers at present",
+            Self::WorkTooHard => "the person or its peer asks strangers for more work than this program does",
         }
     }
 }
@@ -290,6 +344,10 @@ pub enum HomeStateView {
     Online,
     /// "Peer unavailable" (fact 10).
     Unavailable,
+    /// It is private, and the address of it that I have lets nobody in.
+    InviteNeeded,
+    /// It asks newcomers for more work than this program does.
+    WorkTooHard,
 }
 
 /// Everything `status` shows.
@@ -303,6 +361,9 @@ pub struct StatusView {
     pub fingerprint: String,
     /// Where I am reached.
     pub address: Option<String>,
+    /// Who may introduce itself to me.
+    #[serde(default)]
+    pub policy: PolicyView,
     #[allow(missing_docs)]
     pub homes: Vec<HomeView>,
     /// People I can write to.
@@ -478,6 +539,8 @@ impl From<ContactInfo> for ContactView {
             name: info.name,
             claimed_name: info.claimed_name,
             name_conflict: info.name_conflict,
+            looks_like: info.looks_like,
+            first_text: info.first_text,
             fingerprint: info.fingerprint.to_hex(),
             state: match info.state {
                 ContactState::Adding => ContactStateView::Adding,
@@ -511,6 +574,9 @@ impl From<AddingTrouble> for TroubleView {
             AddingTrouble::BundleForged => Self::BundleForged,
             AddingTrouble::IntroRefused => Self::IntroRefused,
             AddingTrouble::InboxFull => Self::InboxFull,
+            AddingTrouble::InviteOnly => Self::InviteOnly,
+            AddingTrouble::Closed => Self::Closed,
+            AddingTrouble::WorkTooHard => Self::WorkTooHard,
         }
     }
 }
@@ -597,6 +663,8 @@ impl From<HomeState> for HomeStateView {
             HomeState::Connecting => Self::Connecting,
             HomeState::Online => Self::Online,
             HomeState::Unavailable => Self::Unavailable,
+            HomeState::InviteNeeded => Self::InviteNeeded,
+            HomeState::WorkTooHard => Self::WorkTooHard,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use pirushka_link::PeerKey;
 use pirushka_peer_core::{Peer, PeerConfig};
-use pirushka_wire::{BootId, PeerAddress, PeerId};
+use pirushka_wire::{BootId, HomeAddress, PeerAddress, PeerId};
 
 use crate::ledger::Ledger;
 use crate::rand::Rand;
@@ -48,6 +48,12 @@ impl PeerNode {
         // The host is "<name>.example", which is always a host name.
         let host = self.host.parse().expect("a host name");
         PeerAddress { host, port: self.address.port(), peer_id: self.peer_id() }
+    }
+
+    /// What its users are given.
+    #[must_use]
+    pub fn home_address(&self) -> HomeAddress {
+        HomeAddress { peer: self.peer_address(), invite: self.config.invite_secret(&self.key) }
     }
 
     /// The process, unless it is dead.

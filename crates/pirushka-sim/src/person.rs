@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use pirushka_client_core::{
-    Client, ClientConfig, ContactId, ContactInfo, Event, HomeState, Message, MessageBody, MessageId, MessageState,
-    SocketId, Table, Warning, Write,
+    Client, ClientConfig, ContactId, ContactInfo, ContactState, Event, HomeState, Message, MessageBody, MessageId,
+    MessageState, SocketId, Table, Warning, Write,
 };
-use pirushka_wire::{Fingerprint, Now};
+use pirushka_wire::{Address, Fingerprint, Now};
 
 use crate::checks::{Rule, Violation};
 use crate::plan::CrashPoint;
@@ -30,6 +30,8 @@ pub struct Person {
     sockets: BTreeMap<SocketId, u16>,
     port_next: u16,
     crash_at: Option<CrashPoint>,
+    /// Says yes to whoever asks.
+    pub says_yes: bool,
     sent: u32,
     /// Warnings so far.
     pub warnings: Vec<Warning>,
@@ -68,7 +70,7 @@ impl Person {
         mut seeds: Rand,
     ) -> usize {
         let now = place.clock.now(world.now_us());
-        let home = world.peers[home].peer_address();
+        let home = world.peers[home].home_address();
         // Names in stories are names, and setting a home cannot fail.
         let mut client = Client::create(config, seeds.seed32(), now, name).expect("a name");
         client.set_home(now, home).expect("a home");
@@ -84,6 +86,7 @@ impl Person {
             sockets: BTreeMap::new(),
             port_next: 30_000,
             crash_at: None,
+            says_yes: false,
             sent: 0,
             warnings: vec![],
             commits: 0,
@@ -146,6 +149,9 @@ impl Person {
         let rows = rows.map(|((table, key), value)| (*table, key.clone(), value.clone()));
         let mut client = Client::load(self.config, self.seeds.seed32(), now, rows).expect("loads what it wrote");
         client.start(now);
+        if self.says_yes {
+            accept_all(&mut client, now);
+        }
         self.running = Some(client);
     }
 
@@ -230,6 +236,12 @@ impl Person {
                 client.handle_resolved(now, query, around.dns.get(&host).copied().into_iter().collect());
             }
             Event::ResolveKey { query, .. } => client.handle_peer_key(now, query, None),
+            Event::Work { id, claim, bits } => {
+                around.trace.event(around.net_us, &self.name, format_args!("does {bits} bits of work"));
+                // In no time of the world's; stories ask for little.
+                let nonce = claim.solve(bits, 1, u64::MAX).unwrap_or_default();
+                client.handle_work(now, id, nonce);
+            }
             Event::CloseSocket { socket } => drop(self.sockets.remove(&socket)),
             Event::Message(message) => {
                 around.trace.event(around.net_us, &self.name, format_args!("shows {}", brief(&message)));
@@ -249,6 +261,9 @@ impl Person {
                 let state = client.contact(contact);
                 let text = state.map(|c| format!("{} {:?} verified {}", c.name, c.state, c.verified));
                 around.trace.event(around.net_us, &self.name, format_args!("has contact {text:?}"));
+                if self.says_yes {
+                    accept_all(client, now);
+                }
             }
             Event::Home { state, .. } => {
                 around.trace.event(around.net_us, &self.name, format_args!("finds its home peer {state:?}"));
@@ -346,6 +361,19 @@ impl Person {
         let what = format!("{}: {what}", self.name);
         around.trace.event(around.net_us, "!!", format_args!("{rule:?}: {what}"));
         around.violations.push(Violation { rule, at_us: around.net_us, what });
+    }
+
+    /// Adds whoever the address names, with a first text of a given size; tells how it is called and what was said.
+    ///
+    /// # Errors
+    /// Why the client refuses.
+    pub fn knock(&mut self, now: Now, to: &str, address: &Address, size: usize) -> Result<(ContactId, Said), String> {
+        let said = Said { from: self.name.clone(), to: to.to_owned(), number: self.sent };
+        let client = self.running.as_mut().ok_or("the process is dead")?;
+        let text = said.text(size);
+        let contact = client.add_contact_saying(now, address, None, Some(&text)).map_err(|e| e.to_string())?;
+        self.sent += 1;
+        Ok((contact, said))
     }
 
     /// Writes the next text of a given size; tells how the message is called.
@@ -456,4 +484,12 @@ fn brief(message: &Message) -> String {
         MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
     };
     format!("{}{} \"{body}\"", if message.outgoing { "mine " } else { "" }, message.id.0)
+}
+
+/// Accepts every request that waits.
+fn accept_all(client: &mut Client, now: Now) {
+    for contact in client.contacts().iter().filter(|contact| contact.state == ContactState::Request) {
+        // It was just found as a request.
+        let _ = client.accept(now, contact.id);
+    }
 }

@@ -142,7 +142,7 @@ impl Plan {
     pub fn of(seed: u64, scale: Scale) -> Self {
         let mut rand = Rand::new(seed ^ 0x5eed_0000_0000_0000);
         let peers_max = if scale.raw { 3 } else { 5 };
-        let peers = (0..rand.between(1, peers_max)).map(|_| limits(&mut rand)).collect::<Vec<_>>();
+        let peers = (0..rand.between(1, peers_max)).map(|_| limits(&mut rand, scale.raw)).collect::<Vec<_>>();
         let users = (0..rand.between(2, 4)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
         let calm_us = rand.between(20 * SECOND, scale.faults_us);
         let mut plan = Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us, absence: None };
@@ -222,7 +222,7 @@ impl Plan {
     }
 }
 
-fn limits(rand: &mut Rand) -> PeerConfig {
+fn limits(rand: &mut Rand, raw: bool) -> PeerConfig {
     let mut config = PeerConfig::default();
     if rand.percent(30) {
         config.queue_messages = rand.between(2, 12) as u16;
@@ -230,6 +230,10 @@ fn limits(rand: &mut Rand) -> PeerConfig {
     if rand.percent(20) {
         config.ram_bytes = rand.between(200, 600) << 10;
     }
+    // Work is done in no time of the world's, so little is as good as much. Raw users know no secrets.
+    config.intro_difficulty = rand.between(2, 8) as u8;
+    config.register_difficulty = rand.between(2, 8) as u8;
+    config.private = rand.percent(20) && !raw;
     config
 }
 

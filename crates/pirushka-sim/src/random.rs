@@ -162,14 +162,14 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
     if !in_calm {
         world.net.set_link(plan.weather);
     }
-    introduce_all(&mut world, &mut rand, &mut situations);
+    let mut sent = vec![];
+    introduce_all(&mut world, &mut rand, &mut situations, &mut sent);
     if in_calm {
         world.until(world.now_us() + MINUTE, all_contacts);
         world.net.set_link(plan.weather);
     }
     situations.weather(&plan.weather);
     let start = world.now_us();
-    let mut sent = vec![];
     for (at, step) in &plan.steps {
         world.run_until(start + at);
         if !world.violations.is_empty() {
@@ -365,9 +365,17 @@ fn client_knobs(rand: &mut Rand) -> ClientConfig {
     config
 }
 
-fn introduce_all(world: &mut World<Person>, rand: &mut Rand, situations: &mut Situations) {
+fn introduce_all(world: &mut World<Person>, rand: &mut Rand, situations: &mut Situations, sent: &mut Vec<SentText>) {
     for a in 0..world.users.len() {
         for b in 0..a {
+            if rand.percent(25) {
+                world.users[a].says_yes = true;
+                world.open_to_work(a, rand.between(2, 8) as u8);
+                let (id, said) = world.knock(b, a, 60);
+                sent.push((b, id, said.key()));
+                situations.count("a stranger knocks and does the work");
+                continue;
+            }
             world.invite(a, b);
             if rand.percent(20) {
                 let address = world.make_invite(b);

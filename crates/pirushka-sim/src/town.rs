@@ -1,6 +1,8 @@
 //! What stories need: people who meet, write to each other, and wait.
 
-use pirushka_client_core::{Client, CodeState, ContactId, ContactState, HomeInfo, MessageId, MessageState};
+use pirushka_client_core::{
+    Client, CodeState, ContactId, ContactState, HomeInfo, IntroPolicy, MessageId, MessageState,
+};
 use pirushka_wire::time::{DAY, SECOND};
 use pirushka_wire::{Address, Now};
 
@@ -55,6 +57,38 @@ impl World<Person> {
         let added = client.add_contact(now, address, None).is_ok();
         self.settle_user(coming);
         added
+    }
+
+    /// Lets strangers in who do so much work.
+    ///
+    /// # Panics
+    /// The process is dead, or the bits are out of bounds.
+    pub fn open_to_work(&mut self, user: usize, bits: u8) {
+        let now = self.now_of(user);
+        let client = self.users[user].client_mut().expect("alive");
+        client.set_intro_policy(now, IntroPolicy::Work { bits }).expect("bits in bounds");
+        self.settle_user(user);
+    }
+
+    /// Adds somebody by the plain address, with a first text; gives that message.
+    ///
+    /// # Panics
+    /// One of the two is dead or has no home peer, or they know each other.
+    pub fn knock(&mut self, coming: usize, at: usize, size: usize) -> (MessageId, Said) {
+        let address = self.users[at].client().and_then(Client::address).expect("alive and served");
+        self.knock_by(coming, at, &address, size)
+    }
+
+    /// The same by an address that was learned before.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn knock_by(&mut self, coming: usize, at: usize, address: &Address, size: usize) -> (MessageId, Said) {
+        let (now, name) = (self.now_of(coming), crate::world::User::name(&self.users[at]).to_owned());
+        let (contact, said) = self.users[coming].knock(now, &name, address, size).expect("strangers");
+        self.settle_user(coming);
+        let message = self.users[coming].conversation(contact).last().map(|message| message.id);
+        (message.expect("a first text"), said)
     }
 
     /// Accepts every request that waits at a person.
@@ -174,7 +208,7 @@ impl World<Person> {
 
     /// One more peer serves a person; tells whether the client agrees.
     pub fn add_home(&mut self, user: usize, peer: usize) -> bool {
-        let home = self.peers[peer].peer_address();
+        let home = self.peers[peer].home_address();
         self.change_homes(user, |client, now| client.add_home(now, home).is_ok())
     }
 
@@ -186,7 +220,7 @@ impl World<Person> {
 
     /// A person moves from one home peer, or from all, to another; tells whether the client agrees.
     pub fn move_home(&mut self, user: usize, from: Option<usize>, to: usize) -> bool {
-        let (from, to) = (from.map(|peer| self.peers[peer].peer_id()), self.peers[to].peer_address());
+        let (from, to) = (from.map(|peer| self.peers[peer].peer_id()), self.peers[to].home_address());
         self.change_homes(user, |client, now| client.move_home(now, from, to).is_ok())
     }
 

@@ -14,3 +14,4 @@ mod people;
 mod plain;
 mod readme;
 mod stage;
+mod strangers;

@@ -44,6 +44,14 @@ impl Stage {
         self.peer_at(name, HERE, port)
     }
 
+    /// A running peer with settings of its own.
+    pub(super) fn peer_with(&self, name: &str, settings: &[&str]) -> Peer {
+        let mut peer = self.peer(name);
+        peer.kill();
+        peer.start_with(&settings.iter().flat_map(|setting| ["--set", setting]).collect::<Vec<_>>());
+        peer
+    }
+
     /// A running peer at a place of its own.
     pub(super) fn peer_at(&self, name: &str, place: Place, port: u16) -> Peer {
         self.started(name, place, port, &[])
@@ -167,6 +175,14 @@ impl Peer {
 
     pub(super) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
+    }
+
+    /// What `pirushkad address` prints with these settings: for its users.
+    pub(super) fn address_for_users(&self, settings: &[&str]) -> String {
+        let mut command = program(&self.home, self.place);
+        command.args(["__peer", "address", "--data-dir"]).arg(&self.data);
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+        String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
     }
 
     /// What `pirushkad status` prints.

@@ -10,6 +10,7 @@ mod meeting;
 mod network;
 mod raw;
 mod seeds;
+mod strangers;
 
 use pirushka_peer_core::PeerConfig;
 use pirushka_sim::{Person, World};

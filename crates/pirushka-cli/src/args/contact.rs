@@ -10,12 +10,15 @@ use super::value::address;
 pub enum Contact {
     /// Introduce yourself to the person behind an address
     Add {
-        /// What your friend's `invite new` printed
+        /// What your friend's `invite new` printed, or `id show` of somebody who takes strangers
         #[arg(value_name = "ADDRESS", value_parser = address())]
         address: Address,
         /// What you call this person
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// A first text, at most 1024 bytes; the person reads it before saying yes
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
         /// Do not wait for the answer
         #[arg(long)]
         no_wait: bool,

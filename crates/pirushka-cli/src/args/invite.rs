@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::builder::PossibleValue;
+use clap::{Subcommand, ValueEnum};
 
 use super::value::{duration, whole};
 
@@ -33,10 +34,51 @@ Whoever has the address can introduce themselves to you, as often as --uses says
     },
     /// Those that are still good
     List,
+    /// Who may introduce themselves to you; without WHO it says who may
+    #[command(after_help = "\
+  closed    nobody, not even by an invite
+  invites   whoever has an invite of yours (as it is in the beginning)
+  open      also whoever has your plain address (`pirushka id show`), after some work of
+            their computer; you are asked first
+Example:
+  pirushka invite policy open --bits 22")]
+    Policy {
+        #[allow(missing_docs)]
+        #[arg(value_name = "WHO", value_enum)]
+        who: Option<Strangers>,
+        /// With open: how much work, in bits; one more is twice the work, 20 are a tenth of a second
+        #[arg(long, value_name = "N", value_parser = whole::<u8>(2, 40))]
+        bits: Option<u8>,
+    },
     /// Make one useless
     Revoke {
         /// The number that `invite list` shows
         #[arg(value_name = "ID", value_parser = whole::<u32>(0, u32::MAX.into()))]
         id: u32,
     },
+}
+
+/// Who may introduce themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    #[allow(missing_docs)]
+    Closed,
+    #[allow(missing_docs)]
+    Invites,
+    #[allow(missing_docs)]
+    Open,
+}
+
+impl ValueEnum for Strangers {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Closed, Self::Invites, Self::Open]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Closed => "closed",
+            Self::Invites => "invites",
+            Self::Open => "open",
+        }))
+    }
 }

@@ -20,7 +20,7 @@ pub use chat::Chat;
 pub use contact::{Contact, Verify, Who, WhoSure};
 pub use engine::{Demo, Engine};
 pub use identity::{Id, Init};
-pub use invite::Invite;
+pub use invite::{Invite, Strangers};
 pub use lab::{Lab, LabRegister};
 pub use message::{Recv, Send, WaitFor};
 pub use peer::Peer;

@@ -25,7 +25,9 @@ const GLANCE: Duration = Duration::from_millis(250);
 /// No such contact, no engine, or what the verb refuses.
 pub async fn run(context: &Context, contact: Contact) -> Outcome {
     let changed = match contact {
-        Contact::Add { address, name, no_wait } => return add(context, &address, name.as_deref(), !no_wait).await,
+        Contact::Add { address, name, text, no_wait } => {
+            return add(context, &address, name.as_deref(), text.as_deref(), !no_wait).await;
+        }
         Contact::List => return list(context).await,
         Contact::Verify(verify) => return super::verify::run(context, verify).await,
         Contact::Refuse(who) => return refuse(context, &who.name, who.yes).await,
@@ -45,9 +47,20 @@ pub async fn run(context: &Context, contact: Contact) -> Outcome {
     Ok(())
 }
 
-async fn add(context: &Context, address: &Address, name: Option<&str>, wait: bool) -> Outcome {
+async fn add(
+    context: &Context,
+    address: &Address,
+    name: Option<&str>,
+    first_text: Option<&str>,
+    wait: bool,
+) -> Outcome {
     let engine = context.engine().await?;
-    let added = engine.contact_add(&address.to_string(), name).await.map_err(fault)?;
+    let address = address.to_string();
+    let added = match first_text {
+        Some(first_text) => engine.contact_add_saying(&address, name, first_text).await,
+        None => engine.contact_add(&address, name).await,
+    };
+    let added = added.map_err(fault)?;
     let contact = if wait { introduced(&engine, &added).await? } else { added };
     show(context.out, &contact);
     if let (ContactStateView::Adding, Some(trouble)) = (contact.state, contact.trouble) {
@@ -75,7 +88,8 @@ async fn introduced(engine: &Handle, added: &ContactView) -> Outcome<ContactView
 
 /// Trouble that waiting does not mend.
 fn is_final(trouble: Option<TroubleView>) -> bool {
-    matches!(trouble, Some(TroubleView::NoKey | TroubleView::BundleForged | TroubleView::IntroRefused))
+    use TroubleView::{BundleForged, Closed, IntroRefused, InviteOnly, NoKey, WorkTooHard};
+    matches!(trouble, Some(NoKey | BundleForged | IntroRefused | InviteOnly | Closed | WorkTooHard))
 }
 
 async fn list(context: &Context) -> Outcome {
@@ -150,15 +164,35 @@ pub fn show(out: Out, contact: &ContactView) {
     if contact.unreceipted > 0 {
         line("label.waiting", &text("contact.waiting", &[("n", &contact.unreceipted.to_string())]));
     }
-    if contact.name_conflict {
-        out.warn(text("contact.name_conflict", &[("name", &clean(&contact.claimed_name))]));
+    if let Some(first) = &contact.first_text {
+        line("label.says", &out::clean_lines(first, 14));
     }
+    look_alike(out, contact);
     if let Some(trouble) = contact.trouble {
         line("label.trouble", &trouble::adding(trouble));
     }
 }
 
+/// Warns of somebody whose name looks like that of a contact.
+pub fn look_alike(out: Out, contact: &ContactView) {
+    if let Some(known) = &contact.looks_like {
+        let names = [("claimed", &*clean(&contact.claimed_name)), ("known", &*clean(known))];
+        out.warn(text("contact.name_conflict", &names));
+    }
+}
+
+/// Somebody who takes a contact's name is marked wherever it is listed.
 fn state(contact: &ContactView) -> String {
+    let state = plain_state(contact);
+    match &contact.looks_like {
+        Some(known) if contact.state == ContactStateView::Request => {
+            format!("{state} ({})", text("contact.looks_like", &[("known", &clean(known))]))
+        }
+        Some(_) | None => state,
+    }
+}
+
+fn plain_state(contact: &ContactView) -> String {
     let key = match contact.state {
         ContactStateView::Adding => "contact.adding",
         ContactStateView::Request => "contact.request",

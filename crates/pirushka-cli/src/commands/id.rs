@@ -2,6 +2,7 @@
 
 use pirushka_client::IdentityView;
 
+use super::invite::in_words;
 use crate::context::Context;
 use crate::fault::{Exit, Fault, Outcome};
 use crate::lang::text;
@@ -17,7 +18,10 @@ pub async fn show(context: &Context, certificate: bool) -> Outcome {
     match (context.out.json, certificate) {
         (true, _) => context.out.record("identity", &identity),
         (false, true) => context.out.say(identity.certificate_pem.trim_end()),
-        (false, false) => say(context.out, &identity),
+        (false, false) => {
+            say(context.out, &identity);
+            context.out.say(format!("{} {}", out::label(&text("label.strangers", &[])), in_words(identity.policy)));
+        }
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ async fn change(context: &Context, init: &Init) -> Outcome {
     }
     if let Some(peer) = &init.peer {
         engine.set_home(&peer.to_string()).await.map_err(fault)?;
+        super::peer::must_take_us(&engine, std::time::Duration::from_secs(3)).await?;
     }
     super::id::show(context, false).await
 }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use pirushka_client::InviteView;
+use pirushka_client::{InviteView, PolicyView};
 
-use crate::args::Invite;
+use crate::args::{Invite, Strangers};
 use crate::context::Context;
-use crate::fault::Outcome;
+use crate::fault::{Exit, Fault, Outcome};
 use crate::lang::text;
 use crate::out::{self, clean};
 use crate::trouble::fault;
 use crate::when;
 
-/// `invite new|list|revoke`
+/// `invite new|list|policy|revoke`
 ///
 /// # Errors
 /// No home peer, no such invite, no engine.
@@ -20,6 +20,7 @@ pub async fn run(context: &Context, invite: Invite) -> Outcome {
     match invite {
         Invite::New { label, uses, expires, ask, qr } => new(context, &label, uses, expires, ask, qr).await,
         Invite::List => list(context).await,
+        Invite::Policy { who, bits } => policy(context, who, bits).await,
         Invite::Revoke { id } => revoke(context, id).await,
     }
 }
@@ -29,6 +30,7 @@ async fn new(context: &Context, label: &str, uses: u16, expires: Duration, ask: 
     if engine.identity().await.map_err(fault)?.address.is_none() {
         return Err(super::id::no_peer());
     }
+    super::peer::must_take_us(&engine, Duration::from_secs(1)).await?;
     let invite = engine.invite_new(label, uses, expires, ask).await.map_err(fault)?;
     let out = context.out;
     if out.json {
@@ -44,6 +46,42 @@ async fn new(context: &Context, label: &str, uses: u16, expires: Duration, ask: 
     out.advise(text("invite.made", &[("n", &uses.to_string()), ("until", &until), ("id", &invite.id.to_string())]));
     out.advise(text("invite.hand_over", &[]));
     Ok(())
+}
+
+/// What strangers are asked for unless the person says otherwise: what peers ask for by themselves.
+const BITS: u8 = 20;
+
+async fn policy(context: &Context, who: Option<Strangers>, bits: Option<u8>) -> Outcome {
+    if bits.is_some() && who != Some(Strangers::Open) {
+        let arguments =
+            [("given", "--bits"), ("other", if who == Some(Strangers::Closed) { "closed" } else { "invites" })];
+        return Err(Fault::new(Exit::Usage, "fault.bad_input", &[("detail", &*text("usage.conflict", &arguments))]));
+    }
+    let engine = context.engine().await?;
+    if let Some(who) = who {
+        let policy = match who {
+            Strangers::Closed => PolicyView::Closed,
+            Strangers::Invites => PolicyView::Invites,
+            Strangers::Open => PolicyView::Open { bits: bits.unwrap_or(BITS) },
+        };
+        engine.set_policy(policy).await.map_err(fault)?;
+    }
+    let identity = engine.identity().await.map_err(fault)?;
+    context.out.record_or_say("policy", &identity.policy, || in_words(identity.policy));
+    if let (PolicyView::Open { .. }, Some(address)) = (identity.policy, &identity.address) {
+        context.out.advise(text("policy.address", &[("address", address)]));
+    }
+    Ok(())
+}
+
+/// Who may introduce themselves, in a few words.
+#[must_use]
+pub fn in_words(policy: PolicyView) -> String {
+    match policy {
+        PolicyView::Closed => text("policy.closed", &[]),
+        PolicyView::Invites => text("policy.invites", &[]),
+        PolicyView::Open { bits } => text("policy.open", &[("bits", &bits.to_string())]),
+    }
 }
 
 async fn list(context: &Context) -> Outcome {

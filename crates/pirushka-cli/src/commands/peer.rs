@@ -1,14 +1,16 @@
 //! `peer`: those that serve me, who knows of them, and whether any peer answers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pirushka_client::{ContactStateView, ContactView, HomeRoleView, HomeView, PeerCheck, check_peer};
+use pirushka_client::{
+    ContactStateView, ContactView, Handle, HomeRoleView, HomeStateView, HomeView, PeerCheck, check_peer,
+};
 use pirushka_wire::HomeAddress;
 
 use super::status::home_in_words;
 use crate::args::Peer;
 use crate::context::Context;
-use crate::fault::Outcome;
+use crate::fault::{Exit, Fault, Outcome};
 use crate::lang::text;
 use crate::out::{self, Out, clean};
 use crate::trouble::fault;
@@ -23,7 +25,9 @@ pub async fn run(context: &Context, peer: Peer) -> Outcome {
         Peer::Show { contacts } => show(context, contacts).await,
         Peer::Check { address, timeout } => check(context, address, timeout).await,
         Peer::Add { address } => {
-            context.engine().await?.home_add(&address.to_string()).await.map_err(fault)?;
+            let engine = context.engine().await?;
+            engine.home_add(&address.to_string()).await.map_err(fault)?;
+            must_take_us(&engine, Duration::from_secs(3)).await?;
             changed(context).await
         }
         Peer::Remove { address } => {
@@ -31,7 +35,9 @@ pub async fn run(context: &Context, peer: Peer) -> Outcome {
             changed(context).await
         }
         Peer::Move { address, from } => {
-            context.engine().await?.home_move(from.as_deref(), &address.to_string()).await.map_err(fault)?;
+            let engine = context.engine().await?;
+            engine.home_move(from.as_deref(), &address.to_string()).await.map_err(fault)?;
+            must_take_us(&engine, Duration::from_secs(3)).await?;
             changed(context).await
         }
     }
@@ -74,7 +80,39 @@ async fn show(context: &Context, contacts: bool) -> Outcome {
         context.out.say(text("peer.behind", &counts));
         context.out.advise(text("peer.who", &[]));
     }
-    Ok(())
+    refusal(&homes).map_or(Ok(()), Err)
+}
+
+/// Waits for the peer's word on whether it takes us, as long as it is being asked and `patience` lasts.
+///
+/// # Errors
+/// It does not: it is private, or asks for too much.
+pub async fn must_take_us(engine: &Handle, patience: Duration) -> Outcome {
+    let deadline = Instant::now() + patience;
+    loop {
+        let homes = engine.status().await.map_err(fault)?.homes;
+        if let Some(refusal) = refusal(&homes) {
+            return Err(refusal);
+        }
+        let asking = homes.iter().any(|home| home.state == HomeStateView::Connecting);
+        if !asking || Instant::now() >= deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What is to be said when no peer takes us although it answers.
+fn refusal(homes: &[HomeView]) -> Option<Fault> {
+    let key = |home: &HomeView| match home.state {
+        HomeStateView::InviteNeeded => Some("fault.invite_needed"),
+        HomeStateView::WorkTooHard => Some("fault.work_needed"),
+        HomeStateView::Connecting | HomeStateView::Online | HomeStateView::Unavailable => None,
+    };
+    homes.iter().find_map(|home| {
+        let place = home.peer.split('?').next().unwrap_or_default();
+        key(home).map(|key| Fault::new(Exit::Refused, key, &[("peer", &clean(place))]))
+    })
 }
 
 /// A contact, and whether it has confirmed that it knows my peers.
@@ -122,12 +160,17 @@ fn say_home(out: Out, home: &HomeView) {
 }
 
 async fn check(context: &Context, address: Option<HomeAddress>, timeout: Duration) -> Outcome {
+    let uninvited = address.as_ref().is_some_and(|address| address.invite.is_none());
     let address = match address {
         Some(address) => address.to_string(),
         None => own_peer(context).await?,
     };
     let found = check_peer(&address, timeout).await.map_err(fault)?;
     report(context.out, &found);
+    if uninvited && found.private == Some(true) {
+        let place = found.peer.split('?').next().unwrap_or_default();
+        return Err(Fault::new(Exit::Refused, "fault.invite_needed", &[("peer", &clean(place))]));
+    }
     found.trouble.map_or(Ok(()), |trouble| Err(fault(trouble)))
 }
 

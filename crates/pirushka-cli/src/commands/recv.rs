@@ -229,6 +229,7 @@ fn remark(out: Out, event: &EventView) {
     match event {
         EventView::Contact { contact } if contact.state == pirushka_client::ContactStateView::Request => {
             out.warn(text("recv.request", &[("name", &clean(&contact.name))]));
+            super::contact::look_alike(out, contact);
         }
         EventView::Warning { warning, text, .. } => out.warn(warning_in_words(*warning, text)),
         EventView::Lagged => out.warn(text("recv.lagged", &[])),

@@ -3,6 +3,7 @@
 use owo_colors::OwoColorize as _;
 use pirushka_client::{HomeRoleView, HomeStateView, HomeView, StatusView};
 
+use super::invite::in_words;
 use crate::context::Context;
 use crate::fault::Outcome;
 use crate::lang::text;
@@ -68,6 +69,8 @@ fn advice(status: &StatusView) -> Vec<&'static str> {
         }
     };
     when(status.homes.is_empty(), "next.peer_add");
+    let unwelcome = |home: &HomeView| matches!(home.state, HomeStateView::InviteNeeded | HomeStateView::WorkTooHard);
+    when(status.homes.iter().any(unwelcome), "next.peer_add");
     when(unavailable, "next.peer_check");
     when(status.requests > 0, "next.accept");
     when(status.unread > 0, "next.recv");
@@ -105,6 +108,7 @@ fn say(out: Out, status: &StatusView) {
     if let Some(address) = &status.address {
         line("label.address", address);
     }
+    line("label.strangers", &in_words(status.policy));
     if status.homes.is_empty() {
         line("label.peer", &text("status.no_peer", &[]));
     }
@@ -128,6 +132,8 @@ pub fn home_in_words(home: &HomeView) -> String {
         HomeStateView::Connecting => text("home.connecting", &[]),
         HomeStateView::Online => format!("{}", text("home.online", &[]).green()),
         HomeStateView::Unavailable => format!("{}", text("home.unavailable", &[]).red()),
+        HomeStateView::InviteNeeded => format!("{}", text("home.invite_needed", &[]).red()),
+        HomeStateView::WorkTooHard => format!("{}", text("home.work_too_hard", &[]).red()),
     };
     let rtt = home.rtt_us.filter(|_| home.state == HomeStateView::Online).map(when::span);
     let dns = home.dns_error.as_deref().map(clean);

@@ -26,10 +26,14 @@ pub(crate) async fn answer(core: &Core, request: Request) -> Result<Done> {
             nothing(core, move |client, now| client.set_home(now, peer)).await
         }
         Request::HomeAdd { .. } | Request::HomeRemove { .. } | Request::HomeMove { .. } => homes(core, request).await,
+        Request::PolicySet { policy } => {
+            nothing(core, move |client, now| client.set_intro_policy(now, policy.into())).await
+        }
         Request::InviteNew { .. } | Request::Invites | Request::InviteRevoke { .. } => invite(core, request).await,
         Request::Contacts => core.driver.call(|client, _| Ok(Done::Contacts(contacts(client)))).await,
         Request::Contact { who } => contact(core, who, |_, _, _| Ok(())).await,
-        Request::ContactAdd { address, name } => add(core, &address, name).await,
+        Request::ContactAdd { address, name } => add(core, &address, name, None).await,
+        Request::ContactAddSaying { address, name, text } => add(core, &address, name, Some(text)).await,
         Request::ContactAccept { who } => contact(core, who, |client, now, id| Ok(client.accept(now, id)?)).await,
         Request::ContactRename { who, name } => {
             contact(core, who, move |client, now, id| Ok(client.rename(now, id, &name)?)).await
@@ -70,6 +74,7 @@ async fn status(core: &Core) -> Result<Done> {
         name: identity.name,
         fingerprint: identity.fingerprint,
         address: identity.address,
+        policy: identity.policy,
         homes: homes.iter().map(|home| HomeView::new(home, board.dns_error(home.peer.host.as_str()))).collect(),
         contacts: in_state(ContactState::Active),
         requests: in_state(ContactState::Request),
@@ -85,6 +90,7 @@ pub(crate) fn identity(client: &Client) -> IdentityView {
         name: client.name().to_owned(),
         fingerprint: client.fingerprint().to_hex(),
         address: client.address().map(|address| address.to_string()),
+        policy: client.intro_policy().into(),
         certificate_pem: client.certificate_pem(),
     }
 }
@@ -147,10 +153,10 @@ async fn invite(core: &Core, request: Request) -> Result<Done> {
     }
 }
 
-async fn add(core: &Core, address: &str, name: Option<String>) -> Result<Done> {
+async fn add(core: &Core, address: &str, name: Option<String>, text: Option<String>) -> Result<Done> {
     let address = Address::from_str(address).map_err(bad_address)?;
     let add = move |client: &mut Client, now| {
-        let id = client.add_contact(now, &address, name.as_deref())?;
+        let id = client.add_contact_saying(now, &address, name.as_deref(), text.as_deref())?;
         shown(client, id)
     };
     core.driver.call(add).await

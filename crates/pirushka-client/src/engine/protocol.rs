@@ -77,6 +77,8 @@ pub enum Request {
     /// Moves from one home peer, or from all, to another. [`Done::Nothing`].
     HomeMove { from: Option<String>, to: String },
 
+    /// [`Done::Nothing`].
+    PolicySet { policy: PolicyView },
     /// [`Done::Invite`].
     InviteNew { label: String, uses: u16, expiry_s: u64, ask: bool },
     /// [`Done::Invites`].
@@ -90,6 +92,8 @@ pub enum Request {
     Contact { who: String },
     /// [`Done::Contact`].
     ContactAdd { address: String, name: Option<String> },
+    /// [`Done::Contact`].
+    ContactAddSaying { address: String, name: Option<String>, text: String },
     /// [`Done::Contact`].
     ContactAccept { who: String },
     /// [`Done::Nothing`].
