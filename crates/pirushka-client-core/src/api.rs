@@ -59,6 +59,10 @@ pub enum Table {
     MessageState = 11,
     /// Home peers, by number (u32 big-endian).
     Home = 20,
+    /// What a person set about a conversation: muted, disappearing messages; key = contact id.
+    Conversation = 21,
+    /// Messages that disappear by themselves; key = message id.
+    Vanishing = 22,
     /// Key = contact id (u32 big-endian), value = message id (u64 big-endian): the person has seen the contact's
     /// messages up to that one. The shell updates their rows. Not needed to load a client.
     SeenUpTo = 12,
@@ -66,7 +70,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Profile,
         Self::Contact,
         Self::Session,
@@ -82,7 +86,18 @@ impl Table {
         Self::MessageState,
         Self::SeenUpTo,
         Self::Home,
+        Self::Conversation,
+        Self::Vanishing,
     ];
+
+    /// Whether the rows of this table belong in a backup. What opens messages never does: who finds a backup and its key
+    /// reads what was said, but nothing that is on its way; and a ratchet that was set back would repeat itself. States
+    /// are in the rows of messages.
+    #[must_use]
+    pub fn is_backed_up(self) -> bool {
+        let opens = matches!(self, Self::Session | Self::KeyPackage | Self::Pending | Self::Part | Self::Intro);
+        !opens && !matches!(self, Self::MessageState | Self::SeenUpTo)
+    }
 
     /// Whether [`crate::Client::load`] wants the rows of this table.
     #[must_use]
@@ -155,6 +170,13 @@ pub enum Event {
         id: MessageId,
         #[allow(missing_docs)]
         state: MessageState,
+    },
+    /// A message has disappeared, as was agreed.
+    MessageGone {
+        #[allow(missing_docs)]
+        contact: ContactId,
+        #[allow(missing_docs)]
+        id: MessageId,
     },
     /// A contact was added, changed its state, its name, or the state of its verification.
     Contact(ContactId),
@@ -310,6 +332,13 @@ pub enum MessageBody {
         #[cbor(with = "minicbor::bytes")]
         raw: Vec<u8>,
     },
+    /// The author set how long messages stay.
+    #[n(3)]
+    Expire {
+        /// Seconds after a message was seen; 0: they stay.
+        #[n(0)]
+        after_s: u64,
+    },
 }
 
 impl MessageBody {
@@ -436,6 +465,10 @@ pub struct ContactInfo {
     pub unreceipted: usize,
     /// Trouble while adding, if any.
     pub trouble: Option<AddingTrouble>,
+    /// No notifications until then, Unix milliseconds; [`u64::MAX`]: for good; 0: not muted.
+    pub muted_until_ms: u64,
+    /// Messages disappear so many seconds after they were seen; 0: they stay.
+    pub expire_s: u64,
 }
 
 /// An invite, as shown. The address is in [`crate::Client::invite_address`].
@@ -533,6 +566,9 @@ pub enum Misuse {
     /// The text is empty.
     #[error("the text is empty")]
     EmptyText,
+    /// Longer than messages may stay and still disappear.
+    #[error("messages may stay for at most 366 days")]
+    ExpiryTooLong,
     /// The text is too long.
     #[error("the text has {0} bytes; at most 65536 travel as a text")]
     TextTooLong(usize),

@@ -30,6 +30,7 @@ use crate::profile::ProfileRow;
 use crate::queue::QueueRow;
 use crate::rows::WriteSet;
 use crate::timers::{Timer, Timers};
+use crate::vanish::Vanishing;
 
 /// Whose a socket or a question is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub struct Client {
     pub(crate) packages: KeyPackages,
     pub(crate) memory: BTreeMap<Fingerprint, crate::memory::MemoryRow>,
     pub(crate) intros: Intros,
+    pub(crate) vanishing: Vanishing,
     /// Contacts to look at before the next output.
     pub(crate) dirty: BTreeSet<ContactId>,
     /// Links that still have to say CLOSE.
@@ -89,6 +91,7 @@ impl Client {
             self.watch_gap(now, contact);
             self.dirty.insert(contact);
         }
+        self.vanish_due(now);
         self.turn(now);
     }
 
@@ -132,6 +135,7 @@ impl Client {
                 Timer::Key(contact) => self.ask_peer_key(contact),
                 Timer::Home(home) => self.home_timer(now, home),
                 Timer::Probe(home) => self.probe_timer(now, home),
+                Timer::Vanish => self.vanish_due(now),
             }
         }
         self.turn(now);

@@ -274,7 +274,7 @@ impl Client {
         let fingerprint = contact.fingerprint();
         self.remember(fingerprint, |memory| memory.blocked = true);
         self.close_queues(now, id);
-        self.fail_outbox(id);
+        self.fail_outbox(now, id);
         self.events.push_back(Event::Contact(id));
         self.dirty.insert(id);
         self.turn(now);
@@ -319,6 +319,7 @@ impl Client {
         if let Some(mut contact) = self.contacts.remove(&id) {
             self.by_fingerprint.remove(&contact.fingerprint());
             contact.delete(&mut self.writes);
+            self.forget_vanishing(id);
             let ContactRow { next_seq, number, hello, .. } = contact.row;
             self.remember(contact.fingerprint(), |memory| {
                 (memory.next_seq, memory.number) = (next_seq, number);
@@ -347,10 +348,13 @@ impl Client {
         }
         self.writable(id)?;
         let message = self.profile.take_messages(1);
-        let body = Body::Text(Text { text: text.to_owned(), reply_to: None });
+        let expire_s = self.contacts.get(&id).map_or(0, |contact| contact.conversation.expire_s);
+        let expires = (expire_s > 0).then_some(expire_s);
+        let body = Body::Text(Text { text: text.to_owned(), reply_to: None, expire_s: expires });
         let (seq, content) =
             self.enqueue(now, id, ItemKind::Content, Some(body), Some(message)).ok_or(Misuse::NoSuchContact)?;
         self.put_outgoing(now, id, message, (content, seq), text);
+        self.will_vanish(id, message, expire_s, true);
         self.turn(now);
         Ok(message)
     }
@@ -360,14 +364,18 @@ impl Client {
     /// # Errors
     /// [`Misuse::NoSuchContact`].
     pub fn mark_seen(&mut self, now: Now, id: ContactId, up_to: MessageId) -> Result<(), Misuse> {
+        self.contacts.get(&id).ok_or(Misuse::NoSuchContact)?;
+        self.vanish_after_seen(now, id, up_to);
         let contact = self.contacts.get_mut(&id).ok_or(Misuse::NoSuchContact)?;
         let seen: Vec<u64> = contact.row.unseen.iter().filter(|(m, _)| *m <= up_to).map(|&(_, seq)| seq).collect();
         if seen.is_empty() {
             return Ok(());
         }
         contact.row.unseen.retain(|(m, _)| *m > up_to);
-        for seq in seen {
-            contact.seen.insert(seq);
+        if self.config.read_receipts {
+            for seq in seen {
+                contact.seen.insert(seq);
+            }
         }
         contact.seen.keep_highest(RECEIVED_RANGES_MAX);
         contact.changed = true;
@@ -440,7 +448,7 @@ impl Client {
         }
     }
 
-    fn fail_outbox(&mut self, id: ContactId) {
+    fn fail_outbox(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.volatile.clear();
         // Commits stay: after an unblocking the session goes on from there, or not at all.
@@ -453,6 +461,7 @@ impl Client {
                 let state = MessageState::Failed { reason: Failure::ContactGone };
                 self.writes.put(Table::MessageState, message.0.to_be_bytes(), encode(&state));
                 self.events.push_back(Event::MessageState { contact: id, id: message, state });
+                self.vanish_from(now, message);
             }
         }
     }

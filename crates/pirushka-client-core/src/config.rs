@@ -39,6 +39,8 @@ pub struct ClientConfig {
     pub commit_messages: u32,
     /// ... or after so long. 24 h.
     pub commit_interval_us: u64,
+    /// Whether contacts are told what the person has seen. Default: yes; what was seen while it is off is never told.
+    pub read_receipts: bool,
     /// A CARD is signed for so long, in seconds. 14 days.
     pub card_life_s: u64,
     /// More bits of work are not done for anybody. 26: some seconds of one core, where 20 are asked by default. A minute of
@@ -66,6 +68,7 @@ impl Default for ClientConfig {
             renew_interval_us: HOUR,
             commit_messages: 100,
             commit_interval_us: DAY,
+            read_receipts: true,
             card_life_s: 14 * 24 * 3600,
             work_bits_max: 26,
         }

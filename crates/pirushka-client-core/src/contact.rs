@@ -9,6 +9,7 @@ use pirushka_identity::Card;
 use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, PeerId, QueueId, QueueSecret, RangeSet};
 
 use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
+use crate::conversation::ConversationRow;
 use crate::home_row::HomeId;
 use crate::limits::{GRANTS_MAX, GROUPS_MAX, SESSIONS_MAX};
 use crate::memory::MemoryRow;
@@ -90,6 +91,10 @@ pub(crate) struct WaitingRow {
     pub(crate) sent_ms: u64,
     #[n(3)]
     pub(crate) body: crate::api::MessageBody,
+    /// It disappears so many seconds after it was seen; 0: it stays.
+    #[n(4)]
+    #[cbor(default)]
+    pub(crate) expire_s: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -260,6 +265,7 @@ pub(crate) struct Contact {
     pub(crate) reassembly: Reassembly,
     /// Messages that wait for a commit or a Welcome, by arrival.
     pub(crate) pending: BTreeMap<u64, Vec<u8>>,
+    pub(crate) conversation: ConversationRow,
     /// The row is to be written at the end of the turn.
     pub(crate) changed: bool,
     session_keys: BTreeMap<u64, BTreeSet<Vec<u8>>>,
@@ -292,6 +298,7 @@ impl Contact {
             ask_again: false,
             reassembly: Reassembly::new(),
             pending: BTreeMap::new(),
+            conversation: ConversationRow::default(),
             changed: false,
             session_keys: BTreeMap::new(),
         }
@@ -545,6 +552,7 @@ impl Contact {
             writes.delete(Table::Part, part_key(self.row.id, &message_id, i));
         }
         writes.delete(Table::Contact, self.row.id.0.to_be_bytes());
+        writes.delete(Table::Conversation, self.row.id.0.to_be_bytes());
     }
 }
 

@@ -7,17 +7,25 @@ use pirushka_wire::Now;
 use crate::api::{ContactId, ContactState, Event, MessageBody};
 use crate::client::Client;
 use crate::contact::WaitingRow;
-use crate::limits::NAME_MAX;
+use crate::limits::{EXPIRE_MAX_S, NAME_MAX};
 
 impl Client {
     /// A content with a place in the contact's sequence, seen for the first time.
     pub(crate) fn take_body(&mut self, now: Now, id: ContactId, content: Content) {
         let Content { id: content_id, seq, time_ms, body, receipts: _, jump: _ } = content;
-        let waiting = |body| WaitingRow { seq, content: content_id, sent_ms: time_ms, body };
+        let waiting = |body, expire_s| WaitingRow { seq, content: content_id, sent_ms: time_ms, body, expire_s };
         match body {
-            Body::Text(text) => self.display(now, id, waiting(MessageBody::Text(text.text))),
+            Body::Text(text) => {
+                let expire_s = text.expire_s.unwrap_or(0).min(EXPIRE_MAX_S);
+                self.display(now, id, waiting(MessageBody::Text(text.text), expire_s));
+            }
+            Body::Expire(expire) => {
+                if let Some(after_s) = self.take_expiry(now, id, &expire) {
+                    self.display(now, id, waiting(MessageBody::Expire { after_s }, 0));
+                }
+            }
             Body::Unknown { kind, raw } => {
-                self.display(now, id, waiting(MessageBody::NeedsNewerVersion { kind: u32::from(kind), raw }));
+                self.display(now, id, waiting(MessageBody::NeedsNewerVersion { kind: u32::from(kind), raw }, 0));
             }
             Body::Hello(hello) => {
                 self.begin_display(id, seq);

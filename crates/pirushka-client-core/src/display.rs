@@ -134,6 +134,7 @@ impl Client {
             body: text.body,
             seen: false,
         });
+        self.will_vanish(id, place, text.expire_s, false);
     }
 
     fn mark_gap(&mut self, now: Now, id: ContactId, marker: MessageId, seq: u64, missing: u64) {

@@ -15,6 +15,12 @@ impl Client {
         self.identity.fingerprint()
     }
 
+    /// The identity itself, to be kept by the person. It holds the signing key.
+    #[must_use]
+    pub fn identity(&self) -> &pirushka_identity::Identity {
+        &self.identity
+    }
+
     /// My certificate, DER.
     #[must_use]
     pub fn certificate_der(&self) -> &[u8] {
@@ -148,6 +154,8 @@ impl Client {
             knows_homes: self.knows_homes(contact),
             unreceipted: contact.outbox.values().filter(|item| item.row.message.is_some()).count(),
             trouble: contact.trouble,
+            muted_until_ms: contact.conversation.muted_until_ms,
+            expire_s: contact.conversation.expire_s,
         }
     }
 }

@@ -116,9 +116,14 @@ impl Client {
     /// Puts my hello in the outbox, to be composed when the queue's ticket is there.
     pub(crate) fn greet(&mut self, now: Now, id: ContactId, kind: ItemKind) {
         self.ensure_queues(now, id);
+        let mut kind = kind;
         if let Some(contact) = self.contacts.get_mut(&id) {
             contact.row.greeted = true;
             contact.changed = true;
+            // After a restore there is no session to say it in.
+            if kind == ItemKind::Content && contact.row.sessions.is_empty() {
+                kind = ItemKind::Welcome;
+            }
         }
         self.enqueue(now, id, kind, None, None);
     }

@@ -141,13 +141,19 @@ impl Client {
     pub(crate) fn take_welcome(&mut self, now: Now, id: ContactId, bytes: &[u8]) {
         let Ok(intro) = Intro::decode(bytes) else { return self.count("Welcome that does not decode") };
         let Some((session, content, _)) = self.join(now, &intro) else {
-            // Offered again after its receipt was lost.
+            // Offered again after its receipt was lost; or made for keys that I lost, when both were restored at once.
+            self.note_unreadable(now, id);
             return self.owe_receipt(now, id);
         };
         if self.contacts.get(&id).is_none_or(|c| c.fingerprint() != session.contact()) {
             return self.count("Welcome of somebody else in a contact's queue");
         }
+        // Who begins a new session may have lost what it knew, as after a restore from a backup: it is told again.
+        if let Ok(about) = Content::decode(&content) {
+            self.note_hello(id, &about);
+        }
         self.adopt_known(now, id, session, &content);
+        self.repeat_expiry(now, id);
     }
 
     fn adopt_known(&mut self, now: Now, id: ContactId, session: Session, content: &[u8]) {

@@ -21,9 +21,11 @@
 //! | `verify` | the six digits |
 //! | `work` | proof of work that a peer asks for |
 //! | `likeness` | names that look alike |
+//! | `conversation`, `vanish` | settings of a conversation; messages that disappear |
 //! | `probe` | how long the client may be silent |
 //! | `commands`, `getters` | verbs and questions |
 //! | [`plain`] | the seed's bare registration, for study: a machine of its own |
+//! | `restore` | a client from a backup: everything but the ratchets |
 //! | `load`, `rows`, `profile`, `home_row`, `contact`, `queue`, `invite`, `memory` | what is on disk |
 
 #![forbid(unsafe_code)]
@@ -34,6 +36,7 @@ mod commands;
 mod config;
 mod contact;
 mod contents;
+mod conversation;
 mod deposit;
 mod dial;
 mod display;
@@ -56,12 +59,14 @@ mod profile;
 mod queue;
 mod receipts;
 mod receive;
+mod restore;
 mod route;
 mod rows;
 mod send;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod vanish;
 mod verify;
 mod work;
 

@@ -4,6 +4,8 @@
 pub const TEXT_MAX: usize = 64 * 1024;
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 64;
+/// Messages that disappear do so at the latest after this long, seconds: 366 days.
+pub const EXPIRE_MAX_S: u64 = 366 * 24 * 3600;
 /// People. A request beyond is left unanswered at the peer.
 pub const CONTACTS_MAX: usize = 1000;
 /// Open requests of strangers; further ones are dropped and counted.

@@ -48,8 +48,26 @@ impl Client {
     /// [`Misuse::BadName`]; an empty name is allowed.
     pub fn create(config: ClientConfig, seed: [u8; 32], now: Now, name: &str) -> Result<Self, Misuse> {
         let name = if name.is_empty() { String::new() } else { checked_name(name)? };
+        let identity = Identity::generate(&mut rng_from(seed));
+        Self::create_as(config, seed, now, &name, identity)
+    }
+
+    /// A new profile of somebody who has an identity already, but nothing else of it.
+    ///
+    /// # Errors
+    /// As [`Client::create`].
+    pub fn create_as(
+        config: ClientConfig,
+        seed: [u8; 32],
+        now: Now,
+        name: &str,
+        identity: Identity,
+    ) -> Result<Self, Misuse> {
+        let name = if name.is_empty() { String::new() } else { checked_name(name)? };
         let mut rng = rng_from(seed);
-        let identity = Identity::generate(&mut rng);
+        // What the identity may have been made from is not given out again.
+        let mut instance = [0; 32];
+        rng.fill_bytes(&mut instance);
         let mut instance = [0; 16];
         rng.fill_bytes(&mut instance);
         let profile = ProfileRow::new(&identity, instance, &name);
@@ -100,6 +118,7 @@ impl Client {
         for (key, value) in table(Table::Intro) {
             client.intros.load(&key, &value).ok_or(DamagedRow(Table::Intro))?;
         }
+        client.load_conversations(table(Table::Conversation), table(Table::Vanishing))?;
         client.drop_half_begun_sessions();
         Ok(client)
     }
@@ -122,6 +141,7 @@ impl Client {
             packages: KeyPackages::new(),
             memory: BTreeMap::new(),
             intros: Intros::default(),
+            vanishing: crate::vanish::Vanishing::default(),
             dirty: BTreeSet::new(),
             parting: vec![],
             next_query: 1,

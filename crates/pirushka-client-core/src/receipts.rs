@@ -77,6 +77,7 @@ impl Client {
         for (message, state) in news {
             self.writes.put(Table::MessageState, message.0.to_be_bytes(), encode(&state));
             self.events.push_back(Event::MessageState { contact: id, id: message, state });
+            self.vanish_from(now, message);
         }
         card.into_iter().for_each(|seq| self.note_card_known(id, seq));
         for (session, epoch) in reached {

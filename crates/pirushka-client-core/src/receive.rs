@@ -202,7 +202,7 @@ impl Client {
         }
     }
 
-    fn note_unreadable(&mut self, now: Now, id: ContactId) {
+    pub(crate) fn note_unreadable(&mut self, now: Now, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let (since, count) = contact.unreadable.unwrap_or((now.mono_us, 0));
         contact.unreadable = Some((since, count + 1));

@@ -65,7 +65,7 @@ impl Desk {
     }
 
     fn bob_writes(&mut self, seq: u64) {
-        self.bob_says(seq, Body::Text(Text { text: format!("text {seq}"), reply_to: None }));
+        self.bob_says(seq, Body::Text(Text { text: format!("text {seq}"), reply_to: None, expire_s: None }));
     }
 
     fn shown(&mut self) -> Vec<String> {
@@ -79,6 +79,7 @@ impl Desk {
                 MessageBody::Text(text) => text,
                 MessageBody::Gap { missing } => format!("gap of {missing}"),
                 MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
+                MessageBody::Expire { after_s } => format!("messages stay {after_s} s"),
             })
             .collect()
     }

@@ -13,7 +13,7 @@
 mod body;
 mod codec;
 
-pub use body::{Body, Hello, HomesNews, Profile, QueueGrant, Text, TicketData, kind};
+pub use body::{Body, Expire, Hello, HomesNews, Profile, QueueGrant, Text, TicketData, kind};
 
 use minicbor::{Decode, Encode};
 use pirushka_wire::RangeSet;

@@ -24,7 +24,7 @@ mod world;
 
 pub use checks::{Rule, Violation};
 pub use peer_node::PeerNode;
-pub use person::{Person, Said};
+pub use person::{Disk, Person, Said};
 pub use pirushka_client_core::{
     Client, ClientConfig, CodeState, ContactId, ContactState, HomeInfo, HomeRole, HomeState, MessageId, MessageState,
 };

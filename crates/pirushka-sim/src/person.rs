@@ -108,6 +108,21 @@ impl Person {
         self.disk = copy;
     }
 
+    /// Puts what a backup holds of an old copy in the place of the disk, as `backup restore` does, and starts. The process
+    /// must be dead.
+    ///
+    /// # Panics
+    /// What the client wrote cannot be restored: a bug of the client.
+    pub fn restore(&mut self, copy: Disk, now: Now) {
+        self.bring_back(copy);
+        self.disk.rows.retain(|(table, _), _| table.is_backed_up());
+        let rows = self.disk.rows.iter().map(|((table, key), value)| (*table, key.clone(), value.clone()));
+        let rows: Vec<_> = rows.filter(|(table, _, _)| table.is_loaded()).collect();
+        let mut client = Client::restore(self.config, self.seeds.seed32(), now, rows).expect("restores what it wrote");
+        client.start(now);
+        self.running = Some(client);
+    }
+
     /// The person's name of 32 bytes.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
@@ -168,7 +183,7 @@ impl Person {
         texts
             .filter_map(|message| match &message.body {
                 MessageBody::Text(text) => Some(text.as_str()),
-                MessageBody::Gap { .. } | MessageBody::NeedsNewerVersion { .. } => None,
+                MessageBody::Gap { .. } | MessageBody::NeedsNewerVersion { .. } | MessageBody::Expire { .. } => None,
             })
             .collect()
     }
@@ -253,6 +268,9 @@ impl Person {
             Event::MessageState { id, state, .. } => {
                 around.trace.event(around.net_us, &self.name, format_args!("sees message {} {state:?}", id.0));
             }
+            Event::MessageGone { id, .. } => {
+                around.trace.event(around.net_us, &self.name, format_args!("lets message {} disappear", id.0));
+            }
             Event::Warning(warning) => {
                 around.trace.event(around.net_us, &self.name, format_args!("is warned: {warning:?}"));
                 self.warnings.push(warning);
@@ -291,10 +309,11 @@ impl Person {
     /// A row of a conversation goes to the disk: that is what "shown" means.
     fn check_message(&mut self, key: &[u8], value: Option<&[u8]>, around: &mut Surroundings<'_>) {
         let Some(value) = value else {
-            // A gap that is filled; a text never goes.
+            // A gap that is filled; a text goes only if it was agreed that it would.
             let id = key.try_into().map(|key| MessageId(u64::from_be_bytes(key))).unwrap_or(MessageId(0));
             let gone = self.disk.messages.remove(&id).filter(|old| matches!(old.body, MessageBody::Text(_)));
-            if let Some(old) = gone {
+            let agreed = self.disk.rows.contains_key(&(Table::Vanishing, key.to_vec()));
+            if let Some(old) = gone.filter(|_| !agreed) {
                 self.breach(around, Rule::S1, format!("deletes {}", brief(&old)));
             }
             return;
@@ -346,7 +365,7 @@ impl Person {
         let after = self.disk.messages.range(id..).skip(1).map(|(_, m)| m).find(same);
         let number = |m: &Message| match &m.body {
             MessageBody::Text(text) => Said::parse(text).map(|said| said.number),
-            MessageBody::Gap { .. } | MessageBody::NeedsNewerVersion { .. } => None,
+            MessageBody::Gap { .. } | MessageBody::NeedsNewerVersion { .. } | MessageBody::Expire { .. } => None,
         };
         let Some(here) = number(message) else { return };
         let wrong =
@@ -482,6 +501,7 @@ fn brief(message: &Message) -> String {
         MessageBody::Text(text) => text.chars().take(24).collect(),
         MessageBody::Gap { missing } => format!("a gap of {missing}"),
         MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
+        MessageBody::Expire { after_s } => format!("messages stay {after_s} s"),
     };
     format!("{}{} \"{body}\"", if message.outgoing { "mine " } else { "" }, message.id.0)
 }

@@ -1,8 +1,10 @@
 //! Stories: what people live through, told in simulation with the real cores. Virtual time, one seed each.
 
 mod attacks;
+mod backup;
 mod bad_days;
 mod contacts;
+mod crashes;
 mod facts;
 mod holding;
 mod homes;
@@ -11,6 +13,7 @@ mod network;
 mod raw;
 mod seeds;
 mod strangers;
+mod vanishing;
 
 use pirushka_peer_core::PeerConfig;
 use pirushka_sim::{Person, World};

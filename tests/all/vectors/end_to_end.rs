@@ -1,6 +1,6 @@
 //! Vectors of what only the two people can read: envelopes, contents, the six digits.
 
-use pirushka_e2e::content::{Hello, HomesNews, Profile, QueueGrant, Receipts, Text, TicketData};
+use pirushka_e2e::content::{Expire, Hello, HomesNews, Profile, QueueGrant, Receipts, Text, TicketData};
 use pirushka_e2e::sas::{Reaction, SasStep, Verification};
 use pirushka_e2e::{Body, Content, envelope, verify};
 use pirushka_wire::{Fingerprint, IntroToken, QueueId, QueueSecret, RangeSet};
@@ -71,12 +71,12 @@ pub(super) fn contents() -> Vec<Value> {
     let bodies = [
         (
             "a text in another script",
-            Body::Text(Text { text: "Привет".into(), reply_to: None }),
+            Body::Text(Text { text: "Привет".into(), reply_to: None, expire_s: None }),
             json!({ "0": "Привет" }),
         ),
         (
             "an answer to a text",
-            Body::Text(Text { text: "yes".into(), reply_to: Some([8; 16]) }),
+            Body::Text(Text { text: "yes".into(), reply_to: Some([8; 16]), expire_s: None }),
             json!({ "0": "yes", "1": "08".repeat(16) }),
         ),
         ("receipts alone", Body::Receipt, Value::Null),
@@ -96,6 +96,16 @@ pub(super) fn contents() -> Vec<Value> {
         ("a step of the six digits", Body::Sas(commit), json!({ "0": commit_json })),
         ("please commit", Body::PleaseCommit, Value::Null),
         ("a new name", Body::Profile(Profile { name: "Alice".into() }), json!({ "0": "Alice" })),
+        (
+            "a text that disappears",
+            Body::Text(Text { text: "psst".into(), reply_to: None, expire_s: Some(3600) }),
+            json!({ "0": "psst", "2": 3600 }),
+        ),
+        (
+            "messages stay a week",
+            Body::Expire(Expire { after_s: 604_800, version: 3 }),
+            json!({ "0": 604_800, "1": 3 }),
+        ),
         ("a kind of a later version", Body::Unknown { kind: 999, raw: vec![0xa0] }, json!({})),
     ];
     bodies.into_iter().map(|(name, body, fields)| describe_content(name, body, fields)).collect()

@@ -21,6 +21,7 @@ pub mod kind {
     pub const PLEASE_COMMIT: u16 = 6;
     pub const PROFILE: u16 = 7;
     pub const OFFER_AGAIN: u16 = 8;
+    pub const EXPIRE: u16 = 9;
 }
 
 /// What a content says.
@@ -44,6 +45,8 @@ pub enum Body {
     PleaseCommit,
     /// How I call myself now.
     Profile(Profile),
+    /// How long messages written from now on stay.
+    Expire(Expire),
     /// A kind of a later version: kept, and shown as "needs a newer version".
     Unknown {
         #[allow(missing_docs)]
@@ -63,6 +66,22 @@ pub struct Text {
     /// The id of the content that it answers.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub reply_to: Option<[u8; 16]>,
+    /// It disappears so many seconds after it was seen; nothing: it stays.
+    #[n(2)]
+    pub expire_s: Option<u64>,
+}
+
+/// How long messages of a conversation stay, until one of the two says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct Expire {
+    /// Seconds after a message was seen; 0: they stay.
+    #[n(0)]
+    pub after_s: u64,
+    /// One more than the last setting that its author knows. The highest counts; of two equal ones that of the smaller
+    /// fingerprint.
+    #[n(1)]
+    pub version: u64,
 }
 
 /// The first message of each side.
@@ -202,6 +221,7 @@ impl Body {
             Self::PleaseCommit => kind::PLEASE_COMMIT,
             Self::Profile(_) => kind::PROFILE,
             Self::OfferAgain => kind::OFFER_AGAIN,
+            Self::Expire(_) => kind::EXPIRE,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -221,6 +241,7 @@ impl Body {
             Self::Card(news) => minicbor::to_vec(news),
             Self::Sas(step) => minicbor::to_vec(Sas { step: *step }),
             Self::Profile(profile) => minicbor::to_vec(profile),
+            Self::Expire(expire) => minicbor::to_vec(expire),
             Self::Unknown { kind: _, raw } => Ok(raw.clone()),
         };
         // Encoding into memory does not fail.
@@ -238,6 +259,7 @@ impl Body {
             kind::PLEASE_COMMIT => Self::PleaseCommit,
             kind::OFFER_AGAIN => Self::OfferAgain,
             kind::PROFILE => Self::Profile(codec::exact(raw)?),
+            kind::EXPIRE => Self::Expire(codec::exact(raw)?),
             kind => Self::Unknown { kind, raw: raw.to_vec() },
         })
     }
@@ -261,6 +283,7 @@ impl Body {
             | Self::Grant(_)
             | Self::Sas(_)
             | Self::PleaseCommit
+            | Self::Expire(_)
             | Self::Unknown { .. } => Ok(()),
         }
     }

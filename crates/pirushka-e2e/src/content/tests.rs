@@ -35,8 +35,8 @@ fn hello() -> Hello {
 fn every_body() -> Vec<Body> {
     vec![
         Body::Receipt,
-        Body::Text(Text { text: "hello".into(), reply_to: None }),
-        Body::Text(Text { text: String::new(), reply_to: Some([9; 16]) }),
+        Body::Text(Text { text: "hello".into(), reply_to: None, expire_s: None }),
+        Body::Text(Text { text: String::new(), reply_to: Some([9; 16]), expire_s: None }),
         Body::Hello(Box::new(hello())),
         Body::Hello(Box::default()),
         Body::Grant(grant()),
@@ -93,7 +93,7 @@ fn a_kind_of_a_later_version_is_kept_whole() {
 fn a_field_of_a_later_version_is_skipped() {
     // { 0: "hello", 9: [1, 2] }
     let text = Body::decode(kind::TEXT, b"\xa2\x00\x65hello\x09\x82\x01\x02").unwrap();
-    assert_eq!(text, Body::Text(Text { text: "hello".into(), reply_to: None }));
+    assert_eq!(text, Body::Text(Text { text: "hello".into(), reply_to: None, expire_s: None }));
 }
 
 #[test]
@@ -128,11 +128,11 @@ fn more_grants_than_a_card_names_homes_are_refused() {
 
 #[test]
 fn limits_hold_when_writing_and_when_reading() {
-    let long = Body::Text(Text { text: "x".repeat(TEXT_MAX + 1), reply_to: None });
+    let long = Body::Text(Text { text: "x".repeat(TEXT_MAX + 1), reply_to: None, expire_s: None });
     let error = ContentError::TooLong { field: "text", len: TEXT_MAX + 1, max: TEXT_MAX };
     assert_eq!(content(long.clone()).encode(), Err(error));
     assert_eq!(Body::decode(kind::TEXT, &long.encode()).and_then(|body| body.check_limits()), Err(error));
-    assert!(content(Body::Text(Text { text: "x".repeat(TEXT_MAX), reply_to: None })).encode().is_ok());
+    assert!(content(Body::Text(Text { text: "x".repeat(TEXT_MAX), reply_to: None, expire_s: None })).encode().is_ok());
 }
 
 #[test]
