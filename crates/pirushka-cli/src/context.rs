@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use pirushka_client::{AskPassphrase, EngineMode, Handle, Options, Profile};
+use pirushka_client::settings::Key;
+use pirushka_client::{AskPassphrase, EngineMode, Handle, Options, Profile, Settings};
 use zeroize::Zeroizing;
 
 use crate::args::Global;
@@ -20,6 +21,8 @@ pub struct Context {
     pub profile: Profile,
     /// `--no-engine`
     pub no_engine: bool,
+    #[allow(missing_docs)]
+    pub settings: Settings,
     passphrase_file: Option<PathBuf>,
 }
 
@@ -29,10 +32,24 @@ impl Context {
     /// # Errors
     /// The profile's name cannot be one, or there is no home directory.
     pub fn new(global: &Global) -> Outcome<Self> {
+        Self::with(global, Settings::load().map_err(fault)?)
+    }
+
+    /// The context where the settings may be at fault: for the command that mends them.
+    ///
+    /// # Errors
+    /// As [`Context::new`], but for the settings.
+    pub fn without_settings(global: &Global) -> Outcome<Self> {
+        Self::with(global, Settings::load().unwrap_or_default())
+    }
+
+    fn with(global: &Global, settings: Settings) -> Outcome<Self> {
+        let profile = global.profile.as_deref().unwrap_or_else(|| settings.get(Key::Profile));
         Ok(Self {
             out: Out { json: global.json },
-            profile: Profile::resolve(global.profile.as_deref()).map_err(fault)?,
+            profile: Profile::resolve(Some(profile)).map_err(fault)?,
             no_engine: global.no_engine,
+            settings: settings.clone(),
             passphrase_file: global.passphrase_file.clone(),
         })
     }
@@ -78,7 +95,11 @@ impl Context {
     }
 }
 
-fn first_line(path: &std::path::Path) -> std::io::Result<Zeroizing<String>> {
+/// The first line of a file, as a secret.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn first_line(path: &std::path::Path) -> std::io::Result<Zeroizing<String>> {
     let text = Zeroizing::new(std::fs::read_to_string(path)?);
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

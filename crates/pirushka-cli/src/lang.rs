@@ -30,6 +30,13 @@ pub fn current() -> Lang {
     CURRENT.get().copied().unwrap_or(Lang::En)
 }
 
+/// The language that the settings name, if they do. What is wrong with them is said when they are needed.
+#[must_use]
+pub fn from_settings() -> Option<Lang> {
+    let settings = pirushka_client::Settings::load().ok()?;
+    clap::ValueEnum::from_str(settings.get(pirushka_client::settings::Key::Language), true).ok()
+}
+
 /// The language that the environment asks for: `LC_ALL`, then `LC_MESSAGES`, then `LANG`.
 #[must_use]
 pub fn from_environment() -> Lang {

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod context;
 pub mod demo;
 pub mod fault;
+pub mod files;
 pub mod lang;
 pub mod out;
 pub mod trouble;
@@ -36,7 +37,10 @@ pub fn main_from_args(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
     if arguments.get(1).is_some_and(|word| word == PEER) {
         return pirushka_peer::main_from_args(peer_arguments(arguments));
     }
-    lang::set(asked_language(&arguments).unwrap_or_else(lang::from_environment));
+    #[cfg(unix)]
+    pirushka_client::engine::no_core_dumps();
+    let language = asked_language(&arguments).or_else(lang::from_settings);
+    lang::set(language.unwrap_or_else(lang::from_environment));
     let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     match parse(&arguments) {
         Ok(Some(cli)) => finish(json, run(cli)),
@@ -127,19 +131,35 @@ async fn until_interrupted(global: &Global, command: Option<Command>) -> Outcome
 }
 
 async fn dispatch(global: &Global, command: Option<Command>) -> Outcome {
-    let context = Context::new(global)?;
+    let context = match command {
+        Some(Command::Config(_)) => Context::without_settings(global)?,
+        _ => Context::new(global)?,
+    };
     match command {
         None => commands::status::overview(&context).await,
         Some(Command::Init(init)) => commands::init::run(&context, init).await,
         Some(Command::Id(Id::Show { certificate })) => commands::id::show(&context, certificate).await,
         Some(Command::Id(Id::Qr)) => commands::id::qr(&context).await,
+        Some(Command::Id(Id::Export { output, secret_file, certificate, yes })) => {
+            let to = commands::identity::Destination { output, yes };
+            commands::identity::export(&context, to, secret_file, certificate).await
+        }
+        Some(Command::Id(Id::Import { file, secret_file, name, peer, key_file })) => {
+            let wish = commands::identity::Wish { name, peer, key_file };
+            commands::identity::import(&context, &file, secret_file, wish).await
+        }
+        Some(Command::Net(net)) => commands::net::run(&context, net).await,
+        Some(Command::Profile(profile)) => commands::profile::run(&context, profile).await,
         Some(Command::Invite(invite)) => commands::invite::run(&context, invite).await,
         Some(Command::Contact(contact)) => commands::contact::run(&context, contact).await,
         Some(Command::Send(send)) => commands::send::run(&context, send).await,
         Some(Command::Recv(recv)) => commands::recv::run(&context, recv).await,
         Some(Command::Chat(chat)) => commands::chat::run(&context, chat).await,
+        Some(Command::Search(search)) => commands::search::run(&context, search).await,
         Some(Command::Status) => commands::status::run(&context).await,
+        Some(Command::Backup(backup)) => commands::backup::run(&context, backup).await,
         Some(Command::Peer(peer)) => commands::peer::run(&context, peer).await,
+        Some(Command::Config(config)) => commands::config::run(&context, config).await,
         Some(Command::Engine(Engine::Run { background })) => commands::engine::run(&context, background).await,
         Some(Command::Engine(Engine::Stop)) => commands::engine::stop(&context).await,
         Some(Command::Lab(lab)) => commands::lab::run(&context, lab).await,

@@ -42,6 +42,13 @@ impl Out {
         }
     }
 
+    /// The bell of the terminal, if there is one.
+    pub fn ring(self) {
+        if std::io::stderr().is_terminal() {
+            let _ = std::io::stderr().write_all(b"\x07");
+        }
+    }
+
     /// A remark that must be seen even in a script's log: on stderr.
     pub fn warn(self, text: impl AsRef<str>) {
         if !self.json {

@@ -22,7 +22,9 @@ pub fn fault(error: Error) -> Fault {
 
 /// The rules of the client that a person can break: how the library says so (`*` stands for the name or number in it),
 /// and our own text.
-const RULES: [(&str, &str); 18] = [
+const RULES: &[(&str, &str)] = &[
+    ("there is no word to look for", "rule.no_word"),
+    ("messages may stay for at most 366 days", "rule.expiry_too_long"),
     ("there is no such contact", "rule.no_such_contact"),
     ("there is no contact \"*\"", "rule.no_contact"),
     ("another contact is already called \"*\"", "rule.name_taken"),
@@ -67,6 +69,9 @@ fn kind(code: Code) -> (Exit, &'static str) {
         Code::ProfileExists => (Exit::Config, "fault.profile_exists"),
         Code::ProfileLocked => (Exit::Profile, "fault.profile_locked"),
         Code::PassphraseNeeded => (Exit::Profile, "fault.passphrase_needed"),
+        Code::BackupSecret => (Exit::Profile, "fault.backup_secret"),
+        Code::BackupDamaged => (Exit::Profile, "fault.backup_damaged"),
+        Code::BackupTruncated => (Exit::Profile, "fault.backup_truncated"),
         Code::WrongKey => (Exit::Profile, "fault.wrong_key"),
         Code::KeyMissing => (Exit::Profile, "fault.key_missing"),
         Code::Damaged => (Exit::Profile, "fault.damaged"),

@@ -15,6 +15,29 @@ pub fn moment(unix_ms: u64) -> String {
     then.strftime(pattern).to_string()
 }
 
+/// `2026-11-23 14:03`, on whatever day.
+#[must_use]
+pub fn full(unix_ms: u64) -> String {
+    let then = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let shown = |then: Timestamp| then.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
+    then.map_or_else(|| "?".into(), shown)
+}
+
+/// `2026-11-23`
+#[must_use]
+pub fn today() -> String {
+    Timestamp::now().to_zoned_datetime(TimeZone::system()).date().to_string()
+}
+
+/// `7 days`, `90 minutes`, `5 seconds`: a whole number of the largest unit that fits.
+#[must_use]
+pub fn length(seconds: u64) -> String {
+    let units = [(86_400, "when.days"), (3600, "when.hours"), (60, "when.minutes")];
+    let fits = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    let (unit, key) = fits.unwrap_or((1, "when.seconds"));
+    crate::lang::text(key, &[("n", &(seconds / unit).to_string())])
+}
+
 /// Unix seconds.
 #[must_use]
 pub fn now_s() -> u64 {

@@ -347,7 +347,7 @@ impl MessageBody {
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
-            Self::Gap { .. } | Self::NeedsNewerVersion { .. } => "",
+            Self::Gap { .. } | Self::NeedsNewerVersion { .. } | Self::Expire { .. } => "",
         }
     }
 }

@@ -33,7 +33,7 @@ impl Client {
                 self.learn_name(id, seq, &hello.name);
                 hello.sas.iter().for_each(|step| self.take_code_step(now, id, step));
                 let text = hello.text.filter(|text| !text.is_empty());
-                text.into_iter().for_each(|text| self.take_first_text(now, id, waiting(MessageBody::Text(text))));
+                text.into_iter().for_each(|text| self.take_first_text(now, id, waiting(MessageBody::Text(text), 0)));
                 self.answer_hello(now, id);
             }
             Body::Grant(grant) => self.learn_homes(id, seq, None, std::iter::once(&grant)),

@@ -140,12 +140,12 @@ pub(crate) type Thread = std::thread::JoinHandle<()>;
 
 impl Driver {
     /// Loads the client and lets it talk, on a thread of its own that holds the profile's lock.
-    pub(crate) fn start(store: Store, lock: ProfileLock) -> Result<(Self, Thread)> {
+    pub(crate) fn start(store: Store, lock: ProfileLock, config: ClientConfig) -> Result<(Self, Thread)> {
         let (jobs, inbox) = mpsc::channel(COMMANDS);
         let (told, _) = broadcast::channel(TOLD);
         let board = Arc::new(Board::default());
         let driver = Self { jobs, told: told.downgrade(), board: board.clone() };
-        let mut shell = Shell::new(store, told, board)?;
+        let mut shell = Shell::new(store, told, board, config)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -200,6 +200,7 @@ enum Named {
 
 /// Everything that the driver's thread owns.
 struct Shell {
+    config: ClientConfig,
     client: Client,
     store: Store,
     clock: Clock,
@@ -217,14 +218,17 @@ struct Shell {
     refused: Option<(Instant, Error)>,
     pause: Duration,
     network: Network,
+    /// Messages have disappeared, and the log may still remember them.
+    gone: bool,
 }
 
 impl Shell {
-    fn new(store: Store, told: broadcast::Sender<Told>, board: Arc<Board>) -> Result<Self> {
+    fn new(store: Store, told: broadcast::Sender<Told>, board: Arc<Board>, config: ClientConfig) -> Result<Self> {
         let clock = Clock::new();
         let (net, packets) = Net::new();
-        let client = load(&store, clock.now())?;
+        let client = load(&store, config, clock.now())?;
         let mut shell = Self {
+            config,
             client,
             store,
             clock,
@@ -240,6 +244,7 @@ impl Shell {
             refused: None,
             pause: STORE_RETRY,
             network: Network::new(clock.now()),
+            gone: false,
         };
         shell.loaded()?;
         Ok(shell)
@@ -395,6 +400,9 @@ impl Shell {
                 job.finish(&Ok(()));
             }
             if writes.is_empty() {
+                if std::mem::take(&mut self.gone) {
+                    self.store.forget();
+                }
                 return;
             }
         }
@@ -415,6 +423,10 @@ impl Shell {
             Event::CloseSocket { socket } => self.net.close(socket),
             // Told from the commit already.
             Event::Message(_) | Event::MessageState { .. } => {}
+            Event::MessageGone { contact, id } => {
+                self.gone = true;
+                self.tell(EventView::MessageGone { contact: contact.0, id: id.0 });
+            }
             Event::Contact(id) => self.contact_changed(id)?,
             Event::CodeReady(id) => {
                 if let Some(contact) = self.client.contact(id) {
@@ -514,7 +526,7 @@ impl Shell {
         while self.packets.try_recv().is_ok() {}
         self.named = mpsc::channel(64);
         self.worked = mpsc::channel(64);
-        match load(&self.store, now) {
+        match load(&self.store, self.config, now) {
             Ok(client) => {
                 self.client = client;
                 self.refused = None;
@@ -538,9 +550,9 @@ impl Shell {
     }
 }
 
-pub(crate) fn load(store: &Store, now: Now) -> Result<Client> {
+pub(crate) fn load(store: &Store, config: ClientConfig, now: Now) -> Result<Client> {
     let rows = store.load()?;
-    Client::load(ClientConfig::default(), seed()?, now, rows).map_err(|e| {
+    Client::load(config, seed()?, now, rows).map_err(|e| {
         Error::new(Code::Damaged, format!("the store does not hold a whole profile: {e}"))
             .with_remedy("bring it back from a backup; nothing was changed")
     })
@@ -619,7 +631,8 @@ mod tests {
         let bench = bench().await;
         let store = bench.store();
         let refuse = store.refuse.clone();
-        let (driver, thread) = Driver::start(store, ProfileLock::take(&bench.profile).unwrap()).unwrap();
+        let (driver, thread) =
+            Driver::start(store, ProfileLock::take(&bench.profile).unwrap(), ClientConfig::default()).unwrap();
         let mut told = driver.listen().unwrap();
         invite(&driver, "before").await.unwrap();
         refuse.store(true, SeqCst);
@@ -645,7 +658,8 @@ mod tests {
         assert_eq!(labels(&driver).await, ["before", "after"]);
         driver.quit().await;
         thread.join().unwrap();
-        let (driver, thread) = Driver::start(bench.store(), ProfileLock::take(&bench.profile).unwrap()).unwrap();
+        let (driver, thread) =
+            Driver::start(bench.store(), ProfileLock::take(&bench.profile).unwrap(), ClientConfig::default()).unwrap();
         assert_eq!(labels(&driver).await, ["before", "after"]);
         driver.quit().await;
         thread.join().unwrap();
@@ -654,7 +668,8 @@ mod tests {
     #[tokio::test]
     async fn commands_that_come_together_share_a_transaction() {
         let bench = bench().await;
-        let (driver, thread) = Driver::start(bench.store(), ProfileLock::take(&bench.profile).unwrap()).unwrap();
+        let (driver, thread) =
+            Driver::start(bench.store(), ProfileLock::take(&bench.profile).unwrap(), ClientConfig::default()).unwrap();
         let calls: Vec<_> = (0..50)
             .map(|_| {
                 let driver = driver.clone();

@@ -24,6 +24,12 @@ pub enum Code {
     ProfileLocked,
     /// The store is protected by a passphrase and none was given.
     PassphraseNeeded,
+    /// The wrong passphrase or recovery key for a backup or an identity file.
+    BackupSecret,
+    /// A backup or identity file was changed, or is none.
+    BackupDamaged,
+    /// The end of a backup is missing.
+    BackupTruncated,
     /// Wrong passphrase or wrong key.
     WrongKey,
     /// The key file is gone, or the keyring does not answer.
@@ -74,6 +80,9 @@ impl Code {
             Self::ProfileLocked
             | Self::PassphraseNeeded
             | Self::WrongKey
+            | Self::BackupSecret
+            | Self::BackupDamaged
+            | Self::BackupTruncated
             | Self::KeyMissing
             | Self::Damaged
             | Self::NewerStore
@@ -154,6 +163,7 @@ impl From<Misuse> for Error {
             Misuse::FirstTextTooLong(_) => (Code::BadInput, Some("write the rest when the person has answered")),
             Misuse::TakesNobody => (Code::Refused, Some("`pirushka invite policy invites` changes that")),
             Misuse::BadBits(_) => (Code::BadInput, None),
+            Misuse::ExpiryTooLong => (Code::BadInput, Some("choose a shorter time, or `off`")),
             Misuse::TextTooLong(_) => (Code::BadInput, Some("send it in several messages")),
             Misuse::NoHome => (Code::Config, Some("`pirushka peer add ADDRESS` chooses one")),
             Misuse::TooManyHomes(_) => {

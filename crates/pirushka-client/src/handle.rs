@@ -10,7 +10,7 @@ use crate::driver::Thread;
 use crate::engine::core::Core;
 use crate::engine::line::{self, Line};
 use crate::engine::protocol::{
-    Answer, AnswerLine, ContactUntil, Done, EventLine, Greeting, PROTOCOL, Request, RequestLine, Since,
+    Answer, AnswerLine, ContactUntil, Done, EventLine, Greeting, Hidden, PROTOCOL, Request, RequestLine, Since,
 };
 use crate::error::{Code, Error, Result};
 use crate::lock::ProfileLock;
@@ -327,17 +327,80 @@ calls! {
     digits_confirm(who: &str => who = who.to_owned()) DigitsConfirm -> Contact(ContactView);
     /// The sixty digits of the two of us.
     sixty_digits(who: &str => who = who.to_owned()) SixtyDigits -> Digits(String);
+    /// Lets a conversation disturb nobody until then, Unix milliseconds; 0: until it is unmuted; nothing: not any more.
+    mute(who: &str => who = who.to_owned(), until_ms: Option<u64> => until_ms = until_ms) Mute -> Contact(ContactView);
+    /// Lets messages from now on disappear so long after they were seen; zero: lets them stay.
+    expire(who: &str => who = who.to_owned(), after: Duration => after_s = after.as_secs())
+        Expire -> Contact(ContactView);
     /// All conversations, the newest first.
     chats() Chats -> Chats(Vec<ChatView>);
-    /// At most `limit` (1 to 1000) rows of a conversation before the id `before`, or the newest.
-    history(who: &str => who = who.to_owned(), before: Option<u64> => before = before, limit: u32 => limit = limit)
-        History -> History(HistoryPage);
-    /// The newest `limit` texts that contain `text`, in one conversation or in all.
+    /// The newest `limit` (1 to 1000) texts, of those before the id `before`, that hold every word and phrase of `text`,
+    /// in one conversation or in all.
     search(text: &str => text = text.to_owned(), who: Option<&str> => who = who.map(str::to_owned),
-        limit: u32 => limit = limit) Search -> History(HistoryPage);
+        before: Option<u64> => before = before, limit: u32 => limit = limit) Search -> Found(FoundPage);
 }
 
 impl Handle {
+    /// At most `limit` (1 to 1000) rows of a conversation before the id `before`, or the newest.
+    ///
+    /// # Errors
+    /// What the engine answers; [`Code::Engine`] if it does not.
+    pub async fn history(&self, who: &str, before: Option<u64>, limit: u32) -> Result<HistoryPage> {
+        self.rows(Request::History { who: who.to_owned(), before, around: None, after: None, limit }).await
+    }
+
+    /// At most `limit` (1 to 1000) rows of a conversation with the row `id` in the middle.
+    ///
+    /// # Errors
+    /// [`Code::NoSuchMessage`]: not in this conversation.
+    pub async fn history_around(&self, who: &str, id: u64, limit: u32) -> Result<HistoryPage> {
+        self.rows(Request::History { who: who.to_owned(), before: None, around: Some(id), after: None, limit }).await
+    }
+
+    /// At most `limit` (1 to 1000) rows of a conversation behind the id `after`, oldest first.
+    ///
+    /// # Errors
+    /// What the engine answers; [`Code::Engine`] if it does not.
+    pub async fn history_after(&self, who: &str, after: u64, limit: u32) -> Result<HistoryPage> {
+        self.rows(Request::History { who: who.to_owned(), before: None, around: None, after: Some(after), limit }).await
+    }
+
+    /// Writes a backup to `path`, which is absolute; without a passphrase, with a new recovery key that the answer holds.
+    ///
+    /// # Errors
+    /// The file exists and is not to be replaced, it cannot be written, or there is no room.
+    pub async fn backup_create(
+        &self,
+        path: &std::path::Path,
+        passphrase: Option<&str>,
+        replace: bool,
+    ) -> Result<BackupView> {
+        let passphrase = passphrase.map(|passphrase| Hidden(Zeroizing::new(passphrase.to_owned())));
+        match self.call(Request::BackupCreate { path: path.to_owned(), passphrase, replace }).await? {
+            Done::Backup(made) => Ok(*made),
+            other => Err(unfitting(&other)),
+        }
+    }
+
+    /// The identity alone as a file, sealed with a passphrase (see [`crate::identity_file`]).
+    ///
+    /// # Errors
+    /// [`Code::BadInput`]: the passphrase is empty.
+    pub async fn identity_export(&self, passphrase: &str) -> Result<Zeroizing<String>> {
+        let passphrase = Hidden(Zeroizing::new(passphrase.to_owned()));
+        match self.call(Request::IdentityExport { passphrase }).await? {
+            Done::Secret(sealed) => Ok(sealed.0),
+            other => Err(unfitting(&other)),
+        }
+    }
+
+    async fn rows(&self, request: Request) -> Result<HistoryPage> {
+        match self.call(request).await? {
+            Done::History(page) => Ok(page),
+            other => Err(unfitting(&other)),
+        }
+    }
+
     /// Calls myself something else.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use pirushka_client_core::{Client, ClientConfig};
+use pirushka_identity::Identity;
 use pirushka_wire::HomeAddress;
 use zeroize::Zeroizing;
 
@@ -63,37 +64,43 @@ pub async fn init(profile: &Profile, options: InitOptions) -> Result<Initialized
 }
 
 fn make(profile: &Profile, options: InitOptions) -> Result<Initialized> {
+    make_as(profile, options, None)
+}
+
+/// A profile of a new identity, or of one that there is already.
+pub(crate) fn make_as(profile: &Profile, options: InitOptions, who: Option<Identity>) -> Result<Initialized> {
     if profile.exists() {
         return Err(exists(profile));
     }
     profile.must_not_lack_its_header()?;
     let home = options.home.as_deref().map(HomeAddress::from_str).transpose().map_err(bad_address)?;
-    let wish = match options.protection {
-        Protection::Auto => Wish::Auto,
-        Protection::KeyFile => Wish::File,
-        Protection::Keyring => Wish::Keyring,
-        Protection::Passphrase(passphrase) if passphrase.is_empty() => {
-            return Err(Error::new(Code::BadInput, "the passphrase is empty"));
-        }
-        Protection::Passphrase(passphrase) => Wish::Passphrase(passphrase),
-    };
-    let failed = |e: std::io::Error| Error::io(Code::Config, format_args!("making {}", profile.dir().display()), &e);
-    private_dir(profile.root()).map_err(failed)?;
-    let suffix = data_encoding::HEXLOWER.encode(&seed()?[..8]);
-    let building = Building(profile.root().join(format!(".new-{suffix}")));
-    private_dir(&building.0).map_err(failed)?;
-    let initialized = fill(&building.0, wish, &options.name, home)?;
-    match std::fs::rename(&building.0, profile.dir()) {
-        Ok(()) => sync(profile.root()).map_err(failed)?,
-        Err(_) if profile.exists() => return Err(exists(profile)),
-        Err(e) => return Err(failed(e).with_remedy(format!("is {} empty?", profile.dir().display()))),
-    }
+    let wish = wish(options.protection)?;
+    let building = Building::beside(profile)?;
+    let initialized = fill(&building.0, wish, &options.name, home, who)?;
+    building.becomes(profile)?;
     Ok(initialized)
 }
 
-fn fill(dir: &Path, wish: Wish, name: &str, home: Option<HomeAddress>) -> Result<Initialized> {
+/// A wish for a key, from what a person asked for.
+pub(crate) fn wish(protection: Protection) -> Result<Wish> {
+    match protection {
+        Protection::Auto => Ok(Wish::Auto),
+        Protection::KeyFile => Ok(Wish::File),
+        Protection::Keyring => Ok(Wish::Keyring),
+        Protection::Passphrase(passphrase) if passphrase.is_empty() => {
+            Err(Error::new(Code::BadInput, "the passphrase is empty"))
+        }
+        Protection::Passphrase(passphrase) => Ok(Wish::Passphrase(passphrase)),
+    }
+}
+
+fn fill(dir: &Path, wish: Wish, name: &str, home: Option<HomeAddress>, who: Option<Identity>) -> Result<Initialized> {
     let now = Clock::new().now();
-    let mut client = Client::create(ClientConfig::default(), seed()?, now, name)?;
+    let config = ClientConfig::default();
+    let mut client = match who {
+        None => Client::create(config, seed()?, now, name)?,
+        Some(who) => Client::create_as(config, seed()?, now, name, who)?,
+    };
     let (header, key) = KeyHeader::create(dir, wish)?;
     let mut store = Store::create(&dir.join("store.db"), &key)?;
     if let Some(home) = home {
@@ -109,13 +116,38 @@ fn fill(dir: &Path, wish: Wish, name: &str, home: Option<HomeAddress>) -> Result
     })
 }
 
-fn exists(profile: &Profile) -> Error {
+pub(crate) fn exists(profile: &Profile) -> Error {
     Error::new(Code::ProfileExists, format!("the profile \"{}\" exists already", profile.name()))
         .with_remedy("`pirushka status` shows it; `--profile NAME` makes another one beside it")
 }
 
 /// A directory that goes away unless it was moved.
-struct Building(std::path::PathBuf);
+pub(crate) struct Building(pub(crate) std::path::PathBuf);
+
+impl Building {
+    /// A new directory, empty, for this user only.
+    pub(crate) fn beside(profile: &Profile) -> Result<Self> {
+        let failed = |e: std::io::Error| making(profile, &e);
+        private_dir(profile.root()).map_err(failed)?;
+        let suffix = data_encoding::HEXLOWER.encode(&seed()?[..8]);
+        let building = Self(profile.root().join(format!(".new-{suffix}")));
+        private_dir(&building.0).map_err(failed)?;
+        Ok(building)
+    }
+
+    /// Moves it to where the profile stands.
+    pub(crate) fn becomes(self, profile: &Profile) -> Result<()> {
+        match std::fs::rename(&self.0, profile.dir()) {
+            Ok(()) => sync(profile.root()).map_err(|e| making(profile, &e)),
+            Err(_) if profile.exists() => Err(exists(profile)),
+            Err(e) => Err(making(profile, &e).with_remedy(format!("is {} empty?", profile.dir().display()))),
+        }
+    }
+}
+
+fn making(profile: &Profile, error: &std::io::Error) -> Error {
+    Error::io(Code::Config, format_args!("making {}", profile.dir().display()), error)
+}
 
 impl Drop for Building {
     fn drop(&mut self) {
@@ -125,11 +157,11 @@ impl Drop for Building {
 
 /// A rename is durable when its directory is.
 #[cfg(unix)]
-fn sync(dir: &Path) -> std::io::Result<()> {
+pub(crate) fn sync(dir: &Path) -> std::io::Result<()> {
     std::fs::File::open(dir)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync(_: &Path) -> std::io::Result<()> {
+pub(crate) fn sync(_: &Path) -> std::io::Result<()> {
     Ok(())
 }

@@ -94,7 +94,7 @@ pub async fn profile_identity(profile: &Profile, ask: Option<AskPassphrase>) -> 
         let _lock = ProfileLock::take(&profile)?;
         let key = KeyHeader::read(&profile)?.unlock(&profile, ask)?;
         let store = Store::open(&profile.store_path(), &key)?;
-        Ok(load(&store, Clock::new().now())?.into_identity())
+        Ok(load(&store, pirushka_client_core::ClientConfig::default(), Clock::new().now())?.into_identity())
     });
     reading.await.unwrap_or_else(|_| Err(Error::new(Code::Unexpected, "reading the profile was broken off")))
 }

@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod check;
 mod clock;
 mod dns;
@@ -27,12 +28,16 @@ mod driver;
 pub mod engine;
 pub mod error;
 pub mod handle;
+pub mod identity_file;
 mod init;
 pub mod key;
 pub mod lab;
 mod lock;
 mod net;
+pub mod netcheck;
 pub mod profile;
+pub mod profiles;
+pub mod settings;
 pub mod store;
 pub mod view;
 mod work;
@@ -44,4 +49,5 @@ pub use handle::{AskPassphrase, EngineMode, Handle, Options, Subscription};
 pub use init::{InitOptions, Initialized, Protection, init};
 pub use pirushka_wire::{Address, AddressError, Fingerprint, HomeAddress, PeerAddress};
 pub use profile::{DEFAULT_PROFILE, Profile};
+pub use settings::Settings;
 pub use view::*;

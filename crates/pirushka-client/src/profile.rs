@@ -149,7 +149,7 @@ impl Profile {
     }
 }
 
-fn checked(name: Option<&str>) -> Result<String> {
+pub(crate) fn checked(name: Option<&str>) -> Result<String> {
     let name = name.unwrap_or(DEFAULT_PROFILE);
     let fits = (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')

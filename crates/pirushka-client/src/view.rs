@@ -93,6 +93,12 @@ pub struct ContactView {
     /// Why it cannot be reached for the first time yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<TroubleView>,
+    /// No notifications until then, Unix milliseconds; 0: until it is unmuted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until_ms: Option<u64>,
+    /// Messages disappear so many seconds after they were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_s: Option<u64>,
 }
 
 /// Where a person stands with me.
@@ -242,6 +248,11 @@ pub enum BodyView {
     },
     /// Of a kind that this version does not know; kept.
     NeedsNewerVersion,
+    /// Whoever wrote it set how long messages stay.
+    Expire {
+        /// Seconds after they were seen; 0: for good.
+        after_s: u64,
+    },
 }
 
 /// A conversation in the list of conversations.
@@ -255,6 +266,12 @@ pub struct ChatView {
     pub unread: u64,
     /// The newest row.
     pub last: Option<MessageView>,
+    /// As of the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until_ms: Option<u64>,
+    /// As of the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_s: Option<u64>,
 }
 
 /// A stretch of a conversation, oldest first.
@@ -264,6 +281,46 @@ pub struct HistoryPage {
     pub messages: Vec<MessageView>,
     /// Whether there are older ones; ask for those before the first id of this page.
     pub more: bool,
+}
+
+/// Texts that were looked for, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundPage {
+    #[allow(missing_docs)]
+    pub hits: Vec<HitView>,
+    /// Whether there are older ones; ask for those before the first id of this page.
+    pub more: bool,
+}
+
+/// A text that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HitView {
+    #[allow(missing_docs)]
+    pub message: MessageView,
+    /// A stretch of the text around the first hit.
+    pub snippet: Vec<SnippetPart>,
+}
+
+/// A piece of a snippet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnippetPart {
+    #[allow(missing_docs)]
+    pub text: String,
+    /// Whether this was looked for.
+    pub hit: bool,
+}
+
+/// A backup that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupView {
+    #[allow(missing_docs)]
+    pub file: std::path::PathBuf,
+    #[allow(missing_docs)]
+    #[serde(flatten)]
+    pub info: crate::backup::BackupInfo,
+    /// What opens it, if no passphrase was given. It is shown once and kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_key: Option<crate::engine::protocol::Hidden>,
 }
 
 /// An invite.
@@ -426,6 +483,13 @@ pub enum EventView {
         #[allow(missing_docs)]
         contact: ContactView,
     },
+    /// A message has disappeared, as was agreed.
+    MessageGone {
+        /// The contact's id.
+        contact: u32,
+        #[allow(missing_docs)]
+        id: u64,
+    },
     /// A contact was removed, with its conversation.
     ContactRemoved {
         /// Its id.
@@ -532,6 +596,12 @@ impl StateView {
     }
 }
 
+/// Whether a conversation that is muted until then (0: for good) is so at this moment, Unix milliseconds.
+#[must_use]
+pub fn is_muted(muted_until_ms: Option<u64>, now_ms: u64) -> bool {
+    muted_until_ms.is_some_and(|until_ms| until_ms == 0 || until_ms > now_ms)
+}
+
 impl From<ContactInfo> for ContactView {
     fn from(info: ContactInfo) -> Self {
         Self {
@@ -559,6 +629,12 @@ impl From<ContactInfo> for ContactView {
             knows_homes: info.knows_homes,
             unreceipted: info.unreceipted,
             trouble: info.trouble.map(TroubleView::from),
+            muted_until_ms: match info.muted_until_ms {
+                0 => None,
+                u64::MAX => Some(0),
+                until_ms => Some(until_ms),
+            },
+            expire_s: (info.expire_s > 0).then_some(info.expire_s),
         }
     }
 }
@@ -598,6 +674,7 @@ impl MessageView {
                 MessageBody::Text(text) => BodyView::Text { text },
                 MessageBody::Gap { missing } => BodyView::Gap { missing },
                 MessageBody::NeedsNewerVersion { .. } => BodyView::NeedsNewerVersion,
+                MessageBody::Expire { after_s } => BodyView::Expire { after_s },
             },
             seen: message.seen,
         }

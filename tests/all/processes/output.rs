@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::stage::{Person, Stage};
+use super::stage::{Person, Stage, until};
 
 /// What differs each time, and what stands for it.
 /// A receipt may overtake the peer's OK, and a fast one the look at the state: then `held` is never seen.
@@ -42,6 +42,16 @@ fn story(how: &[&str]) -> String {
     say(&alice, &["chat", "list"]);
     say(&alice, &["recv"]);
     say(&alice, &["chat", "history", "bob"]);
+    say(&alice, &["search", "HELL"]);
+    say(&alice, &["chat", "history", "bob", "--around", "1"]);
+    say(&alice, &["chat", "mute", "bob"]);
+    say(&alice, &["chat", "expire", "bob", "7d"]);
+    until("bob knows", || alice.ok(&["contact", "show", "bob"])["unreceipted"] == 0);
+    say(&alice, &["chat", "list"]);
+    say(&alice, &["chat", "mute", "bob", "--off"]);
+    say(&alice, &["chat", "expire", "bob", "off"]);
+    until("bob knows", || alice.ok(&["contact", "show", "bob"])["unreceipted"] == 0);
+    say(&alice, &["chat", "export", "bob"]);
     say(&alice, &["id", "show"]);
     say(&bob, &["invite", "new", "--label", "for carol", "--ask"]);
     say(&bob, &["invite", "list"]);

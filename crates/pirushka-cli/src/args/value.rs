@@ -35,6 +35,15 @@ pub(super) fn duration() -> ValueParser {
     ValueParser::from(|text: &str| parse_duration(text).ok_or_else(|| lang::text("usage.duration", &[("given", text)])))
 }
 
+/// At least a second, or `off`, which is no time at all.
+pub(super) fn duration_or_off() -> ValueParser {
+    ValueParser::from(|text: &str| {
+        let time =
+            if text == "off" { Some(Duration::ZERO) } else { parse_duration(text).filter(|time| time.as_secs() > 0) };
+        time.ok_or_else(|| lang::text("usage.duration_or_off", &[("given", text)]))
+    })
+}
+
 /// Reads `250ms`, `30s`, `5m`, `12h`, `7d`; at most 366 days.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {

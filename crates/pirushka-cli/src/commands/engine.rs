@@ -1,6 +1,7 @@
 //! `engine`: the process that keeps a profile reachable.
 
 use pirushka_client::Handle;
+use pirushka_client::settings::Key;
 
 use crate::context::Context;
 use crate::fault::Outcome;
@@ -12,12 +13,19 @@ use crate::trouble::fault;
 /// # Errors
 /// See [`pirushka_client::engine::run`].
 pub async fn run(context: &Context, background: bool) -> Outcome {
+    log(context.settings.get(Key::LogLevel));
     if background {
         return pirushka_client::engine::run_in_background(&context.profile).await.map_err(fault);
     }
     context.profile.must_exist().map_err(fault)?;
     context.out.advise(text("engine.runs", &[]));
     pirushka_client::engine::run(&context.profile, context.passphrase()).await.map_err(fault)
+}
+
+/// What the engine remarks goes to stderr; of one in the background that is `engine.log`.
+fn log(level: &str) {
+    let level = level.parse().unwrap_or(tracing_subscriber::filter::LevelFilter::WARN);
+    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).try_init();
 }
 
 /// `engine stop`

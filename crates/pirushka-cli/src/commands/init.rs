@@ -63,7 +63,7 @@ fn protection_note(protection: &str) -> String {
 }
 
 /// The login name, which is what most people would type.
-fn name_of_user() -> String {
+pub(super) fn name_of_user() -> String {
     let login = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let login: String = clean(login.unwrap_or_default().trim()).chars().take(64).collect();
     if login.is_empty() { "me".into() } else { login }

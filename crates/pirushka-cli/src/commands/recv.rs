@@ -87,6 +87,7 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
         match event {
             EventView::Message { message, .. } if is_wanted(&message, progress.from) => {
                 show(context, recv, &message).await?;
+                ring(context, recv, &engine, &message).await?;
                 progress.shown += 1;
                 // What nobody could see is not seen.
                 progress.owed = (!out::is_lost()).then_some(message);
@@ -181,11 +182,22 @@ async fn show(context: &Context, recv: &Recv, message: &MessageView) -> Outcome 
     Ok(())
 }
 
+/// The bell, unless the conversation is muted.
+async fn ring(context: &Context, recv: &Recv, engine: &Handle, message: &MessageView) -> Outcome {
+    if recv.bell {
+        let contact = engine.contact(&message.name).await.map_err(fault)?;
+        if !pirushka_client::is_muted(contact.muted_until_ms, 1000 * when::now_s()) {
+            context.out.ring();
+        }
+    }
+    Ok(())
+}
+
 /// Runs the command with the message. It counts as read only if the command says so by its exit code.
 async fn hand_over(command: &str, message: &MessageView) -> Outcome {
     let body = match &message.body {
         BodyView::Text { text } => text.clone(),
-        BodyView::Gap { .. } | BodyView::NeedsNewerVersion => String::new(),
+        BodyView::Gap { .. } | BodyView::NeedsNewerVersion | BodyView::Expire { .. } => String::new(),
     };
     let failed = |reason: String| {
         Fault::new(Exit::Unexpected, "fault.exec_failed", &[("command", &clean(command)), ("reason", &reason)])
@@ -221,6 +233,8 @@ pub fn body(message: &MessageView) -> String {
         BodyView::Text { text } => clean_lines(text, 4),
         BodyView::Gap { missing } => text("message.gap", &[("n", &missing.to_string())]),
         BodyView::NeedsNewerVersion => text("message.newer", &[]),
+        BodyView::Expire { after_s: 0 } => text("message.expire_off", &[]),
+        BodyView::Expire { after_s } => text("message.expire", &[("time", &when::length(*after_s))]),
     }
 }
 

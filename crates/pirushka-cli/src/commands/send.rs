@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::time::{Duration, Instant};
 
+use pirushka_client::settings::Key;
 use pirushka_client::{Handle, MessageView, StateView, WaitFor};
 use serde::Serialize;
 
@@ -36,10 +37,13 @@ struct Reached {
 pub async fn run(context: &Context, send: Send) -> Outcome {
     let message = read_text(send.text.as_deref())?;
     let engine = context.engine().await?;
-    let (goal, patience) = match (send.wait, context.no_engine) {
-        (Some(wait), _) => (wait_for(wait), send.timeout),
+    let settings = &context.settings;
+    let wait = send.wait.or_else(|| clap::ValueEnum::from_str(settings.get(Key::SendWait), true).ok());
+    let timeout = send.timeout.or_else(|| settings.time(Key::SendTimeout)).unwrap_or(GLANCE);
+    let (goal, patience) = match (wait, context.no_engine) {
+        (Some(wait), _) => (wait_for(wait), timeout),
         (None, false) => (WaitFor::Held, GLANCE),
-        (None, true) => (WaitFor::Held, send.timeout),
+        (None, true) => (WaitFor::Held, timeout),
     };
     let (sent, reached) = follow(&engine, &send.to, &message, goal, patience).await?;
     report(context, &sent, &reached);
@@ -47,7 +51,7 @@ pub async fn run(context: &Context, send: Send) -> Outcome {
         StateView::Failed { .. } => {
             Err(Fault::new(Exit::Refused, "fault.send_failed", &[("name", &clean(&sent.name))]))
         }
-        state if send.wait.is_some() && !state.reached(goal) => Err(ran_out(&sent, goal, send.timeout)),
+        state if wait.is_some() && !state.reached(goal) => Err(ran_out(&sent, goal, timeout)),
         _ => Ok(()),
     }
 }

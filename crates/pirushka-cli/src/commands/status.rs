@@ -147,7 +147,7 @@ pub fn home_in_words(home: &HomeView) -> String {
 }
 
 /// How the key is kept, in a word.
-fn kept(protection: &str) -> String {
+pub(super) fn kept(protection: &str) -> String {
     match protection {
         "keyring" => text("kept.keyring", &[]),
         "file" => text("kept.file", &[]),

@@ -1,13 +1,14 @@
 //! Requests to verbs of the client and questions to the store.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use pirushka_client_core::{Client, ContactId, ContactState, HomeInfo, MessageId, Misuse};
 use pirushka_wire::{Address, Fingerprint, HomeAddress, PeerId};
 
 use super::core::Core;
-use super::protocol::{Done, Request};
-use super::wait;
+use super::protocol::{Done, Hidden, Request};
+use super::{backup, search, wait};
 
 use crate::error::{Code, Error, Result};
 use crate::view::*;
@@ -51,8 +52,26 @@ pub(crate) async fn answer(core: &Core, request: Request) -> Result<Done> {
         Request::Send { who, text, wait, timeout_ms } => wait::send(core, who, text, wait, timeout_ms).await,
         Request::Wait { message, wait, timeout_ms } => wait::message(core, MessageId(message), wait, timeout_ms).await,
         Request::Chats => chats(core).await,
-        Request::History { who, before, limit } => history(core, who, before, limit).await,
-        Request::Search { text, who, limit } => search(core, text, who, limit).await,
+        Request::History { who, before, around, after, limit } => {
+            let contact = core.driver.call(move |client, _| find(client, &who)).await?;
+            history(core, contact, Stretch { before, around, after }, limit).await
+        }
+        Request::Mute { who, until_ms } => {
+            let until_ms = until_ms.map_or(0, |until_ms| if until_ms == 0 { u64::MAX } else { until_ms });
+            contact(core, who, move |client, now, id| Ok(client.mute(now, id, until_ms)?)).await
+        }
+        Request::IdentityExport { passphrase } => {
+            let seal = move |client: &mut Client, _| {
+                let sealed = crate::identity_file::seal(client.identity(), &passphrase.0)?;
+                Ok(Done::Secret(Hidden(sealed)))
+            };
+            core.driver.call(seal).await
+        }
+        Request::BackupCreate { path, passphrase, replace } => backup::run(core, path, passphrase, replace).await,
+        Request::Expire { who, after_s } => {
+            contact(core, who, move |client, now, id| Ok(client.set_expiry(now, id, after_s).map(drop)?)).await
+        }
+        Request::Search { text, who, before, limit } => search::run(core, text, who, before, limit).await,
         Request::MarkSeen { who, up_to } => {
             found(core, who, move |client, now, id| Ok(client.mark_seen(now, id, MessageId(up_to))?)).await
         }
@@ -207,39 +226,52 @@ fn fingerprint_of(text: &str) -> Result<Fingerprint> {
 
 async fn chats(core: &Core) -> Result<Done> {
     let chats = core.read(|reader| reader.chats()).await?;
-    let board = core.driver.board();
-    let view = |chat: crate::store::Chat| ChatView {
-        contact: chat.contact.0,
-        name: board.name(chat.contact),
-        unread: chat.unread,
-        last: Some(core.view(chat.last)),
+    let people = core.driver.call(|client, _| Ok(client.contacts())).await?;
+    let people: BTreeMap<ContactId, ContactView> = people.into_iter().map(|info| (info.id, info.into())).collect();
+    let view = |chat: crate::store::Chat| {
+        let contact = people.get(&chat.contact);
+        ChatView {
+            contact: chat.contact.0,
+            name: contact.map(|contact| contact.name.clone()).unwrap_or_default(),
+            unread: chat.unread,
+            last: Some(core.view(chat.last)),
+            muted_until_ms: contact.and_then(|contact| contact.muted_until_ms),
+            expire_s: contact.and_then(|contact| contact.expire_s),
+        }
     };
     Ok(Done::Chats(chats.into_iter().map(view).collect()))
 }
 
-async fn history(core: &Core, who: String, before: Option<u64>, limit: u32) -> Result<Done> {
-    let limit = bounded(limit)?;
-    let contact = core.driver.call(move |client, _| find(client, &who)).await?;
-    let page = core.read(move |reader| reader.history(contact, before.map(MessageId), limit)).await?;
-    Ok(paged(core, page))
+/// Where in a conversation rows are asked for; nothing: the newest.
+struct Stretch {
+    before: Option<u64>,
+    around: Option<u64>,
+    after: Option<u64>,
 }
 
-async fn search(core: &Core, text: String, who: Option<String>, limit: u32) -> Result<Done> {
+async fn history(core: &Core, contact: ContactId, stretch: Stretch, limit: u32) -> Result<Done> {
     let limit = bounded(limit)?;
-    let contact = match who {
-        Some(who) => Some(core.driver.call(move |client, _| find(client, &who)).await?),
-        None => None,
+    let Stretch { before, around, after } = stretch;
+    let page = match (around.map(MessageId), after.map(MessageId)) {
+        (Some(id), _) => {
+            let there = core.read(move |reader| reader.message(id)).await?;
+            there.filter(|message| message.contact == contact).ok_or_else(|| no_message(id))?;
+            core.read(move |reader| reader.around(contact, id, limit)).await?
+        }
+        (None, Some(after)) => core.read(move |reader| reader.history_after(contact, after, limit)).await?,
+        (None, None) => core.read(move |reader| reader.history(contact, before.map(MessageId), limit)).await?,
     };
-    let page = core.read(move |reader| reader.search(&text, contact, limit)).await?;
-    Ok(paged(core, page))
-}
-
-fn paged(core: &Core, page: crate::store::Page) -> Done {
     let messages = page.messages.into_iter().map(|message| core.view(message)).collect();
-    Done::History(HistoryPage { messages, more: page.more })
+    Ok(Done::History(HistoryPage { messages, more: page.more }))
 }
 
-fn bounded(limit: u32) -> Result<u32> {
+/// No message of this id, or none of this conversation.
+pub(super) fn no_message(id: MessageId) -> Error {
+    Error::new(Code::NoSuchMessage, format!("there is no message {}", id.0))
+        .with_remedy("see `pirushka chat history NAME`")
+}
+
+pub(super) fn bounded(limit: u32) -> Result<u32> {
     if (1..=PAGE_MAX).contains(&limit) {
         return Ok(limit);
     }

@@ -12,6 +12,7 @@ use crate::handle::AskPassphrase;
 use crate::key::{KeyHeader, Kind};
 use crate::lock::ProfileLock;
 use crate::profile::Profile;
+use crate::settings::Settings;
 use crate::store::{Reader, Store};
 use crate::view::{EngineView, MessageView};
 
@@ -20,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) driver: Driver,
     pub(crate) profile: String,
     reader: Arc<Mutex<Reader>>,
+    /// For further readers of the store.
+    store: (std::path::PathBuf, crate::key::StoreKey),
     protection: Kind,
     background: bool,
     started: Instant,
@@ -33,16 +36,19 @@ impl Core {
     /// Takes the profile's lock, opens its store and lets the client talk. Blocks for the time of an Argon2id, if any.
     pub(crate) fn open(profile: &Profile, ask: Option<AskPassphrase>, background: bool) -> Result<(Arc<Self>, Thread)> {
         profile.must_exist()?;
+        let config = Settings::load()?.client();
         let lock = ProfileLock::take(profile)?;
         let header = KeyHeader::read(profile)?;
         let key = header.unlock(profile, ask)?;
         let store = Store::open(&profile.store_path(), &key)?;
         let reader = Arc::new(Mutex::new(store.reader()?));
-        let (driver, thread) = Driver::start(store, lock)?;
+        let again = (profile.store_path(), key.clone());
+        let (driver, thread) = Driver::start(store, lock, config)?;
         let core = Self {
             driver,
             profile: profile.name().to_owned(),
             reader,
+            store: again,
             protection: header.kind(),
             background,
             started: Instant::now(),
@@ -59,6 +65,16 @@ impl Core {
     ) -> Result<T> {
         let reader = self.reader.clone();
         let asking = tokio::task::spawn_blocking(move || ask(&reader.lock().unwrap_or_else(PoisonError::into_inner)));
+        asking.await.unwrap_or_else(|_| Err(Error::new(Code::Unexpected, "a question to the store was broken off")))
+    }
+
+    /// The same with a reader of its own, for what takes long.
+    pub(crate) async fn read_at_length<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Reader) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (path, key) = self.store.clone();
+        let asking = tokio::task::spawn_blocking(move || ask(&Reader::open(&path, &key)?));
         asking.await.unwrap_or_else(|_| Err(Error::new(Code::Unexpected, "a question to the store was broken off")))
     }
 

@@ -6,16 +6,18 @@
 //! | `start` | join the running engine, or start one and join it |
 //! | `run` | an engine's life: socket, signals, idleness, end |
 //! | `server` | one connection: request and answer by turns |
-//! | `answer`, `wait`, `stream` | requests carried out, waited for, followed |
+//! | `answer`, `search`, `backup`, `wait`, `stream` | requests carried out, waited for, followed |
 //! | `core` | what all connections share |
 //! | `line` | one bounded JSON object per line |
 
 pub(crate) mod answer;
+mod backup;
 pub(crate) mod core;
 pub(crate) mod line;
 pub mod protocol;
 #[cfg(unix)]
 mod run;
+mod search;
 pub(crate) mod server;
 #[cfg(unix)]
 pub(crate) mod start;
@@ -23,4 +25,4 @@ mod stream;
 mod wait;
 
 #[cfg(unix)]
-pub use run::{IDLE, run, run_in_background};
+pub use run::{no_core_dumps, run, run_in_background};

@@ -5,7 +5,10 @@
 //! A face that needs two things at once opens two connections. Fields and requests are only ever added; a change that
 //! would break an older face raises [`PROTOCOL`].
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::view::*;
@@ -127,12 +130,37 @@ pub enum Request {
 
     /// [`Done::Chats`].
     Chats,
-    /// [`Done::History`].
-    History { who: String, before: Option<u64>, limit: u32 },
-    /// [`Done::History`], newest last, over all conversations.
-    Search { text: String, who: Option<String>, limit: u32 },
+    /// The rows before an id, those around one or behind one, or the newest. [`Done::History`].
+    History {
+        who: String,
+        before: Option<u64>,
+        #[serde(default)]
+        around: Option<u64>,
+        #[serde(default)]
+        after: Option<u64>,
+        limit: u32,
+    },
+    /// The newest texts (before an id) with these words, in one conversation or in all. [`Done::Found`].
+    Search {
+        text: String,
+        who: Option<String>,
+        #[serde(default)]
+        before: Option<u64>,
+        limit: u32,
+    },
     /// The person has seen this message and all before it. [`Done::Nothing`].
     MarkSeen { who: String, up_to: u64 },
+
+    /// Until then, Unix milliseconds; 0: until it is unmuted; nothing: not any more. [`Done::Contact`].
+    Mute { who: String, until_ms: Option<u64> },
+    /// Messages from now on disappear so long after they were seen; 0: they stay. [`Done::Contact`].
+    Expire { who: String, after_s: u64 },
+
+    /// Writes a backup to an absolute path; without a passphrase, with a new recovery key. [`Done::Backup`].
+    BackupCreate { path: PathBuf, passphrase: Option<Hidden>, replace: bool },
+
+    /// The identity alone, sealed with a passphrase. [`Done::Secret`].
+    IdentityExport { passphrase: Hidden },
 
     /// The connection becomes a stream of events.
     Subscribe { from: Since },
@@ -141,6 +169,29 @@ pub enum Request {
     /// Of a kind that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// A secret on its way through the socket, which only this user can reach. Never printed, zeroised when dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Hidden(pub Zeroizing<String>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(..)")
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl From<Hidden> for String {
+    fn from(hidden: Hidden) -> Self {
+        hidden.0.to_string()
+    }
 }
 
 /// What to wait for at a contact.
@@ -194,4 +245,7 @@ pub enum Done {
     Sent(Box<SentView>),
     Chats(Vec<ChatView>),
     History(HistoryPage),
+    Found(FoundPage),
+    Backup(Box<BackupView>),
+    Secret(Hidden),
 }

@@ -16,10 +16,7 @@ use crate::driver::Thread;
 use crate::error::{Code, Error, Result};
 use crate::handle::AskPassphrase;
 use crate::profile::{Profile, private_dir};
-
-/// An engine in the background that no face has been connected to for so long ends. The environment variable
-/// `PIRUSHKA_ENGINE_IDLE` (seconds) says otherwise.
-pub const IDLE: Duration = Duration::from_secs(600);
+use crate::settings::{Key, Settings};
 
 /// How long faces may take to hear that the engine stops.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -54,7 +51,7 @@ pub async fn run(profile: &Profile, passphrase: Option<AskPassphrase>) -> Result
 }
 
 /// What the hidden command `engine run --background` does: takes the passphrase from stdin, leaves the terminal, tells
-/// its parent on stdout that it is ready or why not, and runs until it has been idle for [`IDLE`].
+/// its parent on stdout that it is ready or why not, and runs until it has been idle for as long as `engine_idle` says.
 ///
 /// # Errors
 /// As [`run`]; the parent has been told already.
@@ -71,7 +68,7 @@ pub async fn run_in_background(profile: &Profile) -> Result<()> {
     match opened {
         Ok((engine, idle)) => {
             say(&Readiness::Ready);
-            engine.live(Some(idle)).await
+            engine.live(idle).await
         }
         Err(error) => {
             say(&Readiness::Error(error.clone()));
@@ -80,20 +77,18 @@ pub async fn run_in_background(profile: &Profile) -> Result<()> {
     }
 }
 
-/// Keys and texts of an engine stand in its memory: nothing of it is written out when it crashes.
-fn no_core_dumps() {
+/// Keys and texts stand in the memory of a process that has a profile open: nothing of it is written out when it crashes,
+/// and no other process of this user can look into it.
+pub fn no_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-fn idle() -> Result<Duration> {
-    let Some(value) = std::env::var_os("PIRUSHKA_ENGINE_IDLE") else { return Ok(IDLE) };
-    let seconds = value.to_str().and_then(|value| value.parse::<f64>().ok()).filter(|s| (0.0..=1e7).contains(s));
-    seconds
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| Error::new(Code::Config, format!("PIRUSHKA_ENGINE_IDLE is {value:?}; expected seconds")))
+/// After how long an engine that nobody uses ends; `None`: never.
+fn idle() -> Result<Option<Duration>> {
+    Ok(Settings::load()?.time(Key::EngineIdle))
 }
 
 fn handed_over() -> Option<AskPassphrase> {

@@ -6,7 +6,7 @@ use pirushka_client_core::{Client, ContactId, Message, MessageId};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::find;
+use super::answer::{find, no_message};
 use super::core::Core;
 use super::protocol::{ContactUntil, Done};
 
@@ -65,10 +65,7 @@ async fn reach(
 }
 
 async fn read(core: &Core, id: MessageId) -> Result<Message> {
-    core.read(move |reader| reader.message(id)).await?.ok_or_else(|| {
-        Error::new(Code::NoSuchMessage, format!("there is no message {}", id.0))
-            .with_remedy("see `pirushka chat history NAME`")
-    })
+    core.read(move |reader| reader.message(id)).await?.ok_or_else(|| no_message(id))
 }
 
 pub(super) async fn contact(core: &Core, who: String, until: ContactUntil, timeout_ms: u64) -> Result<Done> {

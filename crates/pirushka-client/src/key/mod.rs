@@ -170,7 +170,7 @@ impl KeyHeader {
     /// Fetches the key. `ask` is called only for a passphrase.
     pub(crate) fn unlock(&self, profile: &Profile, ask: Option<crate::handle::AskPassphrase>) -> Result<StoreKey> {
         let key = match (self.protection, &self.argon2id, &self.keyring_account) {
-            (Kind::Passphrase, Some(parameters), _) => parameters.derive(&asked(ask)?)?,
+            (Kind::Passphrase, Some(parameters), _) => parameters.derive(asked(ask)?.as_bytes())?,
             (Kind::Keyring, _, Some(account)) => keyring::fetch(account)?,
             _ => file::read(&profile.dir().join(file::NAME))?,
         };
@@ -219,7 +219,7 @@ fn in_keyring() -> Result<(KeyHeader, StoreKey)> {
 
 fn from_passphrase(passphrase: &str) -> Result<(KeyHeader, StoreKey)> {
     let parameters = Argon2id::fresh()?;
-    let key = parameters.derive(passphrase)?;
+    let key = parameters.derive(passphrase.as_bytes())?;
     Ok((KeyHeader { argon2id: Some(parameters), ..header(Kind::Passphrase, &key) }, key))
 }
 

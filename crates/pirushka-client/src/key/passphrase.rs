@@ -26,7 +26,7 @@ impl Argon2id {
     const LANES: std::ops::RangeInclusive<u32> = 1..=16;
     const SALT_LEN: usize = 16;
 
-    pub(super) fn fresh() -> Result<Self> {
+    pub(crate) fn fresh() -> Result<Self> {
         let salt = StoreKey::random()?;
         let salt = data_encoding::HEXLOWER.encode(&salt.bytes()[..Self::SALT_LEN]);
         Ok(Self { memory_kib: 64 * 1024, passes: 3, lanes: 1, salt })
@@ -48,7 +48,26 @@ impl Argon2id {
         }
     }
 
-    pub(super) fn derive(&self, passphrase: &str) -> Result<StoreKey> {
+    /// Memory, passes, lanes and salt, for a header that is not TOML.
+    pub(crate) fn parts(&self) -> Result<(u32, u32, u32, Vec<u8>)> {
+        let salt = data_encoding::HEXLOWER
+            .decode(self.salt.as_bytes())
+            .map_err(|e| Error::new(Code::Unexpected, format!("salt: {e}")))?;
+        Ok((self.memory_kib, self.passes, self.lanes, salt))
+    }
+
+    /// Checked as what stands in `key.toml` is.
+    pub(crate) fn from_parts(
+        memory_kib: u32,
+        passes: u32,
+        lanes: u32,
+        salt: &[u8],
+    ) -> std::result::Result<Self, String> {
+        let read = Self { memory_kib, passes, lanes, salt: data_encoding::HEXLOWER.encode(salt) };
+        read.check().map(|()| read)
+    }
+
+    pub(crate) fn derive(&self, secret: &[u8]) -> Result<StoreKey> {
         let bad = |e: argon2::Error| Error::new(Code::Damaged, format!("Argon2id: {e}"));
         let salt = data_encoding::HEXLOWER
             .decode(self.salt.as_bytes())
@@ -56,7 +75,7 @@ impl Argon2id {
         let parameters = argon2::Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).map_err(bad)?;
         let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
         let mut key = Zeroizing::new([0; 32]);
-        argon2.hash_password_into(passphrase.as_bytes(), &salt, key.as_mut()).map_err(bad)?;
+        argon2.hash_password_into(secret, &salt, key.as_mut()).map_err(bad)?;
         Ok(StoreKey(key))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pirushka_client_core::{ContactId, Message, MessageBody, MessageState, Table, Write};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Change, Store, damaged, named};
+use super::{Change, Store, damaged, named, words};
 use crate::error::{Error, Result};
 
 const PUT: &str = "INSERT INTO row (tbl, key, value) VALUES (?1, ?2, ?3)
@@ -19,6 +19,7 @@ const PUT_MESSAGE: &str = "INSERT INTO message
     born = iif(kind = 1 AND excluded.kind <> 1, excluded.born, born), kind = excluded.kind,
     change = excluded.change, value = excluded.value
     RETURNING born";
+const PUT_WORDS: &str = "INSERT OR REPLACE INTO word (rowid, text) VALUES (?1, ?2)";
 const SET_STATE: &str = "UPDATE message SET state = ?2, change = ?3 WHERE id = ?1 RETURNING born, value, state, seen";
 const SET_SEEN: &str = "UPDATE message SET seen = 1 WHERE contact = ?1 AND id <= ?2 AND seen = 0 AND outgoing = 0";
 const FLOOR: &str = "INSERT INTO meta (name, value) VALUES ('cursor_floor', ?1)
@@ -76,6 +77,15 @@ impl Store {
         Ok(())
     }
 
+    /// Empties the write-ahead log, so that what was deleted does not stay there until others write over it.
+    pub fn forget(&self) {
+        // A reader in the middle of something holds it up; the next time goes further.
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = emptied {
+            tracing::debug!(%error, "emptying the log");
+        }
+    }
+
     /// Deletes the conversation of a contact that was removed.
     ///
     /// # Errors
@@ -86,7 +96,9 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         keep_floor(&transaction, cursor).map_err(failed)?;
         transaction.execute("DELETE FROM message WHERE contact = ?1", [contact.0]).map_err(failed)?;
-        transaction.commit().map_err(failed)
+        transaction.commit().map_err(failed)?;
+        self.forget();
+        Ok(())
     }
 }
 
@@ -137,6 +149,7 @@ fn apply_message(
         MessageBody::Text(text) => (0, Some(text.as_str())),
         MessageBody::Gap { .. } => (1, None),
         MessageBody::NeedsNewerVersion { .. } => (2, None),
+        MessageBody::Expire { .. } => (3, None),
     };
     let born: i64 = transaction.prepare_cached(PUT_MESSAGE)?.query_row(
         params![
@@ -153,6 +166,9 @@ fn apply_message(
         ],
         |row| row.get(0),
     )?;
+    if let Some(text) = text {
+        transaction.prepare_cached(PUT_WORDS)?.execute(params![row_id(&write.key)?, words::indexed(text)])?;
+    }
     told(changes, Change { cursor: *cursor, born: born.cast_unsigned(), is_new: false, message });
     Ok(())
 }

@@ -5,15 +5,20 @@
 //! | [`schema`] | tables, and how an older store becomes a newer one |
 //! | [`open`] | key, pragmas, and telling a wrong key from damage |
 //! | [`commit`] | one input's writes, in one transaction, each message with its place in the order of changes |
-//! | [`reader`] | what faces ask: conversations, unread, search, changes since a cursor |
+//! | [`reader`] | what faces ask: conversations, unread, changes since a cursor |
+//! | `export` | everything of one moment, for a backup |
+//! | `search`, `words` | texts by what stands in them, over all conversations |
 //!
 //! Durability: write-ahead log with `synchronous = FULL`, so a commit that returned survives a power cut; a crash at any
 //! other moment leaves the state before the transaction. Only the process that holds the profile's lock writes.
 
 mod commit;
+mod export;
 mod open;
 mod reader;
 mod schema;
+mod search;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +28,9 @@ use rusqlite::Connection;
 use crate::error::{Code, Error, Result};
 use crate::key::StoreKey;
 
+pub use export::Exported;
 pub use reader::{Chat, Page, Reader};
+pub use search::{Found, Hit};
 
 /// A row of any table but [`Table::Message`].
 pub type Row = (Table, Vec<u8>, Vec<u8>);
@@ -122,6 +129,11 @@ impl Store {
             Ok((table, key, value))
         })
         .collect()
+    }
+
+    /// Numbers of changes go on behind this one, as in the store that a backup was made of.
+    pub fn go_on_from(&mut self, cursor: u64) {
+        self.cursor = self.cursor.max(cursor);
     }
 
     /// The number of the newest change of a conversation.

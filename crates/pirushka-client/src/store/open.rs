@@ -25,7 +25,7 @@ pub(super) fn must_be_whole(path: &Path) -> Result<()> {
 pub(super) fn writable(path: &Path, key: &StoreKey) -> Result<Connection> {
     let connection = keyed(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-                   PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000;";
+                   PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 1000;";
     connection.execute_batch(pragmas).map_err(|e| named(path, &e))?;
     Ok(connection)
 }

@@ -1,9 +1,8 @@
-//! What faces ask: conversations, unread, search, changes since a cursor. Reads beside the writer, never blocks it.
+//! What faces ask: conversations, unread, changes since a cursor. Reads beside the writer, never blocks it.
 
 use std::path::{Path, PathBuf};
 
 use pirushka_client_core::{ContactId, DamagedRow, Message, MessageId, MessageState};
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::{Change, damaged, named, open};
@@ -12,8 +11,8 @@ use crate::key::StoreKey;
 
 /// A connection that only reads.
 pub struct Reader {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
 }
 
 /// A conversation, as listed.
@@ -43,7 +42,7 @@ pub(super) fn newest_cursor(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path, key: &StoreKey) -> Result<Self> {
+    pub(crate) fn open(path: &Path, key: &StoreKey) -> Result<Self> {
         Ok(Self { connection: open::readable(path, key)?, path: path.to_owned() })
     }
 
@@ -111,31 +110,30 @@ impl Reader {
         Ok(Page { messages, more })
     }
 
-    /// The newest `limit` texts that contain `text` in any case, oldest first.
+    /// At most `limit` rows of a conversation behind the id `after`.
     ///
     /// # Errors
     /// As [`Reader::cursor`].
-    pub fn search(&self, text: &str, contact: Option<ContactId>, limit: u32) -> Result<Page> {
-        let wanted = text.to_lowercase();
-        let sql = "SELECT text, value, state, seen FROM message WHERE kind = 0 AND (?1 IS NULL OR contact = ?1) ORDER BY id DESC";
-        let failed = |e| named(&self.path, &e);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let contact = contact.map_or(Value::Null, |contact| Value::Integer(contact.0.into()));
-        let mut rows = statement.query([contact]).map_err(failed)?;
-        let (mut messages, mut more) = (Vec::new(), false);
-        while let Some(row) = rows.next().map_err(failed)? {
-            let shown = row.get_ref(0).map_err(failed)?.as_str().map_err(|e| damaged(&self.path, &e.to_string()))?;
-            if !shown.to_lowercase().contains(&wanted) {
-                continue;
-            }
-            if messages.len() == limit as usize {
-                more = true;
-                break;
-            }
-            messages.push(self.message_of(&Parts::of(row, 1).map_err(failed)?)?);
-        }
-        messages.reverse();
+    pub fn history_after(&self, contact: ContactId, after: MessageId, limit: u32) -> Result<Page> {
+        let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+        let sql = "SELECT value, state, seen FROM message WHERE contact = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+        let mut messages = self.messages(sql, (contact.0, after, i64::from(limit) + 1))?;
+        let more = messages.len() > limit as usize;
+        messages.truncate(limit as usize);
         Ok(Page { messages, more })
+    }
+
+    /// At most `limit` rows of a conversation with the row `id` in the middle: half of them before it.
+    ///
+    /// # Errors
+    /// As [`Reader::cursor`].
+    pub fn around(&self, contact: ContactId, id: MessageId, limit: u32) -> Result<Page> {
+        let mut page = self.history(contact, Some(id), limit / 2)?;
+        let from = i64::try_from(id.0).unwrap_or(i64::MAX);
+        let left = limit - u32::try_from(page.messages.len()).unwrap_or(limit);
+        let sql = "SELECT value, state, seen FROM message WHERE contact = ?1 AND id >= ?2 ORDER BY id LIMIT ?3";
+        page.messages.extend(self.messages(sql, (contact.0, from, left))?);
+        Ok(page)
     }
 
     /// At most `limit` changes after `cursor`, in order; a message that changed several times comes once, at its last.
@@ -175,7 +173,7 @@ impl Reader {
         rows.iter().map(|parts| self.message_of(parts)).collect()
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         sql: &str,
         parameters: impl Params,
@@ -187,20 +185,20 @@ impl Reader {
         all().map_err(|e| named(&self.path, &e))
     }
 
-    fn message_of(&self, parts: &Parts) -> Result<Message> {
+    pub(super) fn message_of(&self, parts: &Parts) -> Result<Message> {
         assemble(&parts.value, &parts.state, parts.seen).map_err(|e| damaged(&self.path, &e.to_string()))
     }
 }
 
 /// The columns that a message is read from.
-struct Parts {
+pub(super) struct Parts {
     value: Vec<u8>,
     state: Vec<u8>,
     seen: bool,
 }
 
 impl Parts {
-    fn of(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Self> {
+    pub(super) fn of(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self { value: row.get(first)?, state: row.get(first + 1)?, seen: row.get(first + 2)? })
     }
 }

@@ -130,13 +130,85 @@ fn conversations_are_listed_with_unread_and_read_page_by_page() {
 }
 
 #[test]
-fn search_finds_any_case_of_any_alphabet() {
+fn search_finds_words_of_any_alphabet_and_marks_them() {
     let (_bench, mut store) = bench();
-    store.commit(&[put(&text(1, 1, "Привет, Боб")), put(&text(2, 2, "HELLO 100%"))]).unwrap();
+    store
+        .commit(&[put(&text(1, 1, "Привет, Ёжик")), put(&text(2, 2, "HELLO 100%")), put(&text(3, 2, "hell"))])
+        .unwrap();
     let reader = store.reader().unwrap();
-    assert_eq!(reader.search("ПРИВЕТ", None, 5).unwrap().messages[0].id.0, 1);
-    assert_eq!(reader.search("0%", None, 5).unwrap().messages[0].id.0, 2);
-    assert!(reader.search("hello", Some(ContactId(1)), 5).unwrap().messages.is_empty());
+    let ids = |text: &str, contact: Option<u32>, before: Option<u64>| -> Vec<u64> {
+        let found = reader.search(text, contact.map(ContactId), before.map(MessageId), 5).unwrap();
+        found.hits.iter().map(|hit| hit.message.id.0).collect()
+    };
+    assert_eq!(ids("ПРИВЕТ еж", None, None), [1]);
+    assert_eq!(ids("100", None, None), [2]);
+    assert_eq!(ids("hel", None, None), [2, 3]);
+    assert_eq!(ids("hel", None, Some(3)), [2]);
+    assert!(ids("hello", Some(1), None).is_empty());
+    let newest = reader.search("hel", None, None, 1).unwrap();
+    assert_eq!((newest.hits[0].message.id.0, newest.more), (3, true));
+    assert_eq!(newest.hits[0].snippet, [("hell".to_owned(), true)]);
+    for odd in ["a\" OR", "NEAR(", "*", "word:x", "-", "^a", "a AND", "'; DROP TABLE word; --"] {
+        let outcome = reader.search(odd, None, None, 5);
+        assert!(outcome.is_ok() || outcome.is_err_and(|error| error.code == Code::BadInput), "{odd}");
+    }
+}
+
+#[test]
+fn what_is_deleted_is_not_found_any_more_and_leaves_no_word_behind() {
+    let (_bench, mut store) = bench();
+    store
+        .commit(&[put(&text(1, 1, "secret one")), put(&text(2, 1, "secret two")), put(&text(3, 2, "secret three"))])
+        .unwrap();
+    store.commit(&[row(Table::Message, &1u64.to_be_bytes(), None)]).unwrap();
+    let found = |store: &Store| store.reader().unwrap().search("secret", None, None, 9).unwrap().hits.len();
+    assert_eq!(found(&store), 2);
+    store.purge(ContactId(1)).unwrap();
+    assert_eq!(found(&store), 1);
+    // The index's own tables: no page of it remembers the words.
+    let blocks: Vec<Vec<u8>> = {
+        let mut statement = store.connection.prepare("SELECT block FROM word_data").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<std::result::Result<_, _>>().unwrap()
+    };
+    assert!(blocks.iter().any(|block| block.windows(5).any(|w| w == b"three")), "the words can be seen there");
+    assert!(!blocks.iter().any(|block| block.windows(3).any(|w| w == b"two" || w == b"one")));
+    store.check().unwrap();
+}
+
+#[test]
+fn a_message_that_changes_is_found_by_what_it_says_now() {
+    let (_bench, mut store) = bench();
+    let gap = Message { body: MessageBody::Gap { missing: 1 }, ..text(1, 1, "") };
+    store.commit(&[put(&gap)]).unwrap();
+    store.commit(&[put(&text(1, 1, "first words"))]).unwrap();
+    store.commit(&[put(&text(1, 1, "other words"))]).unwrap();
+    let reader = store.reader().unwrap();
+    assert!(reader.search("first", None, None, 5).unwrap().hits.is_empty());
+    assert_eq!(reader.search("words", None, None, 5).unwrap().hits.len(), 1);
+}
+
+#[test]
+fn a_store_of_the_first_version_is_searched_like_a_new_one() {
+    let (bench, mut store) = bench();
+    store.commit(&[put(&text(1, 1, "Старое письмо")), put(&text(2, 1, "another"))]).unwrap();
+    store.connection.execute_batch("DROP TRIGGER message_gone; DROP TABLE word; PRAGMA user_version = 1").unwrap();
+    drop(store);
+    let store = Store::open(&bench.path, &bench.key).unwrap();
+    assert_eq!(store.reader().unwrap().search("письмо", None, None, 5).unwrap().hits.len(), 1);
+    store.check().unwrap();
+}
+
+#[test]
+fn a_stretch_around_a_message_has_it_in_the_middle() {
+    let (_bench, mut store) = bench();
+    store.commit(&(1..=20).map(|id| put(&text(id, 1, "x"))).collect::<Vec<_>>()).unwrap();
+    let reader = store.reader().unwrap();
+    let around = |id| -> Vec<u64> {
+        reader.around(ContactId(1), MessageId(id), 5).unwrap().messages.iter().map(|message| message.id.0).collect()
+    };
+    assert_eq!(around(10), [8, 9, 10, 11, 12]);
+    assert_eq!(around(1), [1, 2, 3, 4, 5]);
+    assert_eq!(around(20), [18, 19, 20]);
 }
 
 #[test]

@@ -1,0 +1,28 @@
+//! The arguments of `profile`.
+
+use clap::Subcommand;
+
+/// `pirushka profile`
+#[derive(Debug, Subcommand)]
+pub enum Profile {
+    /// All profiles of yours on this computer
+    #[command(after_help = "\
+Example:
+  pirushka --profile work init --peer ADDRESS     makes a second one beside the first
+  pirushka config set profile work                uses it when none is named
+Each has its own identity, contacts, messages, key and engine; engines of several run side by side.")]
+    List,
+    /// Delete a profile with everything in it, for good
+    #[command(after_help = "\
+Example:
+  pirushka profile remove work
+Make a backup first if you may ever want to be this person again: pirushka --profile work backup create")]
+    Remove {
+        /// As `profile list` shows it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Do not ask
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
+}
