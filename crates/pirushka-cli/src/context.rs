@@ -1,6 +1,7 @@
 //! What every command needs: how to print, which profile, and the way to its engine.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pirushka_client::settings::Key;
 use pirushka_client::{AskPassphrase, EngineMode, Handle, Options, Profile, Settings};
@@ -24,6 +25,8 @@ pub struct Context {
     #[allow(missing_docs)]
     pub settings: Settings,
     passphrase_file: Option<PathBuf>,
+    /// Engines inside this process.
+    inside: Arc<Mutex<Vec<Handle>>>,
 }
 
 impl Context {
@@ -51,6 +54,7 @@ impl Context {
             no_engine: global.no_engine,
             settings: settings.clone(),
             passphrase_file: global.passphrase_file.clone(),
+            inside: Arc::default(),
         })
     }
 
@@ -61,7 +65,21 @@ impl Context {
     pub async fn engine(&self) -> Outcome<Handle> {
         let mode = if self.no_engine { EngineMode::InProcess } else { EngineMode::Background };
         let options = Options { mode, passphrase: self.passphrase(), ..Options::default() };
-        Handle::join_or_start(&self.profile, options).await.map_err(fault)
+        let engine = Handle::join_or_start(&self.profile, options).await.map_err(fault)?;
+        if self.no_engine {
+            self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(engine.clone());
+        }
+        Ok(engine)
+    }
+
+    /// Waits until the engines inside this process have ended. The libraries that they use free what they have when the
+    /// process exits; a transaction that is under way then would crash.
+    pub async fn leave(&self) {
+        let inside = std::mem::take(&mut *self.inside.lock().unwrap_or_else(PoisonError::into_inner));
+        for engine in inside {
+            // It fails only when it has ended already.
+            let _ = engine.close().await;
+        }
     }
 
     /// Where the passphrase comes from if it is needed: the named file, or a person at a terminal, or nowhere.

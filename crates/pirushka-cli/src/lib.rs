@@ -121,48 +121,48 @@ fn run(cli: Cli) -> Outcome {
 
 /// Ctrl-C ends every command at once; what is in the outbox is on the disk already. The engine has its own way to end.
 async fn until_interrupted(global: &Global, command: Option<Command>) -> Outcome {
-    if matches!(command, Some(Command::Engine(Engine::Run { .. }) | Command::Demo(_))) {
-        return dispatch(global, command).await;
-    }
-    tokio::select! {
-        outcome = dispatch(global, command) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Fault::new(Exit::Interrupted, "fault.interrupted", &[])),
-    }
-}
-
-async fn dispatch(global: &Global, command: Option<Command>) -> Outcome {
     let context = match command {
         Some(Command::Config(_)) => Context::without_settings(global)?,
         _ => Context::new(global)?,
     };
+    let ends_itself = matches!(command, Some(Command::Engine(Engine::Run { .. }) | Command::Demo(_)));
+    let outcome = tokio::select! {
+        outcome = dispatch(&context, command) => outcome,
+        _ = tokio::signal::ctrl_c(), if !ends_itself => Err(Fault::new(Exit::Interrupted, "fault.interrupted", &[])),
+    };
+    context.leave().await;
+    outcome
+}
+
+async fn dispatch(context: &Context, command: Option<Command>) -> Outcome {
     match command {
-        None => commands::status::overview(&context).await,
-        Some(Command::Init(init)) => commands::init::run(&context, init).await,
-        Some(Command::Id(Id::Show { certificate })) => commands::id::show(&context, certificate).await,
-        Some(Command::Id(Id::Qr)) => commands::id::qr(&context).await,
+        None => commands::status::overview(context).await,
+        Some(Command::Init(init)) => commands::init::run(context, init).await,
+        Some(Command::Id(Id::Show { certificate })) => commands::id::show(context, certificate).await,
+        Some(Command::Id(Id::Qr)) => commands::id::qr(context).await,
         Some(Command::Id(Id::Export { output, secret_file, certificate, yes })) => {
             let to = commands::identity::Destination { output, yes };
-            commands::identity::export(&context, to, secret_file, certificate).await
+            commands::identity::export(context, to, secret_file, certificate).await
         }
         Some(Command::Id(Id::Import { file, secret_file, name, peer, key_file })) => {
             let wish = commands::identity::Wish { name, peer, key_file };
-            commands::identity::import(&context, &file, secret_file, wish).await
+            commands::identity::import(context, &file, secret_file, wish).await
         }
-        Some(Command::Net(net)) => commands::net::run(&context, net).await,
-        Some(Command::Profile(profile)) => commands::profile::run(&context, profile).await,
-        Some(Command::Invite(invite)) => commands::invite::run(&context, invite).await,
-        Some(Command::Contact(contact)) => commands::contact::run(&context, contact).await,
-        Some(Command::Send(send)) => commands::send::run(&context, send).await,
-        Some(Command::Recv(recv)) => commands::recv::run(&context, recv).await,
-        Some(Command::Chat(chat)) => commands::chat::run(&context, chat).await,
-        Some(Command::Search(search)) => commands::search::run(&context, search).await,
-        Some(Command::Status) => commands::status::run(&context).await,
-        Some(Command::Backup(backup)) => commands::backup::run(&context, backup).await,
-        Some(Command::Peer(peer)) => commands::peer::run(&context, peer).await,
-        Some(Command::Config(config)) => commands::config::run(&context, config).await,
-        Some(Command::Engine(Engine::Run { background })) => commands::engine::run(&context, background).await,
-        Some(Command::Engine(Engine::Stop)) => commands::engine::stop(&context).await,
-        Some(Command::Lab(lab)) => commands::lab::run(&context, lab).await,
+        Some(Command::Net(net)) => commands::net::run(context, net).await,
+        Some(Command::Profile(profile)) => commands::profile::run(context, profile).await,
+        Some(Command::Invite(invite)) => commands::invite::run(context, invite).await,
+        Some(Command::Contact(contact)) => commands::contact::run(context, contact).await,
+        Some(Command::Send(send)) => commands::send::run(context, send).await,
+        Some(Command::Recv(recv)) => commands::recv::run(context, recv).await,
+        Some(Command::Chat(chat)) => commands::chat::run(context, chat).await,
+        Some(Command::Search(search)) => commands::search::run(context, search).await,
+        Some(Command::Status) => commands::status::run(context).await,
+        Some(Command::Backup(backup)) => commands::backup::run(context, backup).await,
+        Some(Command::Peer(peer)) => commands::peer::run(context, peer).await,
+        Some(Command::Config(config)) => commands::config::run(context, config).await,
+        Some(Command::Engine(Engine::Run { background })) => commands::engine::run(context, background).await,
+        Some(Command::Engine(Engine::Stop)) => commands::engine::stop(context).await,
+        Some(Command::Lab(lab)) => commands::lab::run(context, lab).await,
         Some(Command::Demo(demo)) => demo::run(context.out, &demo).await,
         Some(Command::Completions { .. } | Command::Man { .. } | Command::Version) => {
             unreachable!("carried out without a runtime")

@@ -1,5 +1,6 @@
 //! The client as a face uses it: [`Handle`], a typed connection to the profile's engine.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,12 @@ impl Drop for Shared {
             // Connections end, the last reference to the driver goes, and with it its thread.
             core.stop.send_replace(true);
         }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("profile", &self.shared.profile).finish_non_exhaustive()
     }
 }
 
