@@ -128,8 +128,14 @@ impl Client {
 
     /// The other contact whose name looks like what this one calls itself.
     fn looked_like(&self, contact: &Contact) -> Option<String> {
+        // Whoever was compared is who it is; of two that were not, the one that came later is to be doubted.
+        if contact.row.verified {
+            return None;
+        }
         let claimed = Likeness::of(&contact.row.claimed_name);
-        let others = self.contacts.values().filter(|other| other.id() != contact.id());
+        let others = self.contacts.values();
+        let others =
+            others.filter(|other| other.id() < contact.id() || (other.row.verified && other.id() > contact.id()));
         let mut alike = others.filter(|other| Likeness::of(&other.row.name).is_like(&claimed));
         alike.next().map(|other| other.row.name.clone())
     }

@@ -202,6 +202,8 @@ fn a_request_in_the_name_of_a_contact_is_marked_whatever_alphabet_it_is_written_
     assert!(town.world.until(town.world.now_us() + MINUTE, |world| requests(world, b).len() == 2));
     let marked: Vec<_> = requests(&town.world, b).into_iter().map(|r| (r.name_conflict, r.looks_like)).collect();
     assert_eq!(marked, [(true, Some("Alice".into())), (false, None)]);
+    let genuine = town.world.users[b].client().expect("alive").contact(alice).expect("a contact");
+    assert_eq!((genuine.name_conflict, genuine.looks_like), (false, None), "a stranger's claim says nothing of her");
     town.is_sound();
 }
 

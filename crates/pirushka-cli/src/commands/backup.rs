@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use pirushka_client::backup::{self, BackupInfo, RestoreOptions, Restored, SecretKind};
-use pirushka_client::{Handle, Protection};
+use pirushka_client::key::{KeyHeader, Kind};
+use pirushka_client::{Handle, Profile, Protection};
 use zeroize::Zeroizing;
 
 use crate::args::Backup;
@@ -41,11 +42,18 @@ pub async fn run(context: &Context, backup: Backup) -> Outcome {
             let protection = match (passphrase, key_file) {
                 (true, _) => Protection::Passphrase(context.new_passphrase()?),
                 (_, true) => Protection::KeyFile,
+                // A passphrase is not lost in silence by bringing back a copy of what it protected.
+                _ if had_passphrase(&context.profile) => Protection::Passphrase(context.new_passphrase()?),
                 _ => Protection::Auto,
             };
             restore(context, &file, secret_file.as_deref(), protection, yes).await
         }
     }
+}
+
+/// Whether the profile that a restored one takes the place of is protected by a passphrase.
+fn had_passphrase(profile: &Profile) -> bool {
+    KeyHeader::read(profile).is_ok_and(|header| header.kind() == Kind::Passphrase)
 }
 
 async fn create(context: &Context, file: Option<PathBuf>, secret: Option<Zeroizing<String>>, yes: bool) -> Outcome {

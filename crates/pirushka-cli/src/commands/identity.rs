@@ -89,7 +89,7 @@ pub async fn import(context: &Context, file: &Path, secret_file: Option<PathBuf>
         context.out.record("identity", &made.identity);
     } else {
         super::id::say(context.out, &made.identity);
-        let next = if wish.peer.is_some() { "invite new" } else { "peer set ADDRESS" };
+        let next = if wish.peer.is_some() { "invite new" } else { "peer add ADDRESS" };
         context.out.advise(text("ui.next", &[("command", &context.command(next))]));
     }
     Ok(())

@@ -3,6 +3,7 @@
 use owo_colors::OwoColorize as _;
 use pirushka_client::{HitView, SnippetPart};
 
+use super::contact::quoted;
 use crate::args::Search;
 use crate::context::Context;
 use crate::fault::Outcome;
@@ -55,7 +56,21 @@ fn marked(part: &SnippetPart) -> String {
 }
 
 fn around(hit: &HitView) -> String {
-    let name = clean(&hit.message.name);
-    let quoted = if name.chars().all(char::is_alphanumeric) { name } else { format!("'{name}'") };
-    format!("chat history {quoted} --around {}", hit.message.id)
+    around_in(&hit.message.name, &hit.message.id.to_string())
+}
+
+/// A contact chooses its name itself, and the line is there to be pasted into a shell.
+fn around_in(name: &str, id: &str) -> String {
+    format!("chat history {} --around {id}", quoted(&clean(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_quotes_stays_one_word_in_the_command_that_is_advised() {
+        assert_eq!(around_in("bob", "4"), "chat history bob --around 4");
+        assert_eq!(around_in("x'; touch y; '", "4"), r"chat history 'x'\''; touch y; '\''' --around 4");
+    }
 }
