@@ -1,7 +1,7 @@
 //! Networks that the operator has blocked: what comes from them is dropped before anything looks at it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A network: an address and how many of its leading bits count. IPv4 networks are kept as IPv6 has them, so that an
@@ -46,6 +46,12 @@ impl Block {
     }
 }
 
+impl Block {
+    fn contains(self, ip: Ipv4Addr) -> bool {
+        (self.first..=self.last).contains(&number(ip.into()))
+    }
+}
+
 impl FromStr for Block {
     type Err = NoBlock;
 
@@ -55,7 +61,8 @@ impl FromStr for Block {
         let all = if ip.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(all), |bits| bits.parse().map_err(|_| NoBlock::Syntax))?;
         let block = Self::of(ip, bits).ok_or(NoBlock::Syntax)?;
-        if bits == 0 {
+        // All of IPv4, in whatever form it is written, is everybody too.
+        if block.contains(Ipv4Addr::UNSPECIFIED) && block.contains(Ipv4Addr::BROADCAST) {
             return Err(NoBlock::Everybody);
         }
         if block.first == number(ip) { Ok(block) } else { Err(NoBlock::BitsBeyond(block)) }
@@ -140,7 +147,11 @@ mod tests {
         assert_eq!(fault("192.0.2.1/24"), "the address has bits beyond its length; 192.0.2.0/24 is the network");
         assert_eq!(fault("2001:db8::1/32"), "the address has bits beyond its length; 2001:db8::/32 is the network");
         assert_eq!(fault("0.0.0.0/0"), NoBlock::Everybody.to_string());
+        for everybody in ["::/0", "::/1", "::ffff:0:0/96", "::ffff:0:0/95"] {
+            assert!(everybody.parse::<Block>().is_err(), "{everybody}");
+        }
         assert_eq!(fault("::/0"), NoBlock::Everybody.to_string());
+        assert_eq!(fault("::ffff:0:0/96"), NoBlock::Everybody.to_string());
         for text in ["", "host.example", "192.0.2.0/33", "192.0.2.0/-1", "1.2.3", "::/129", "192.0.2.0/24/24"] {
             assert_eq!(text.parse::<Block>(), Err(NoBlock::Syntax), "{text}");
         }

@@ -160,13 +160,13 @@ impl Inbox {
         self.intros.push(Intro::new(now_us, part, source, admitted));
     }
 
-    /// Takes a part of an introduction that has begun.
-    pub(crate) fn take(&mut self, part: &Part<'_>) {
-        let Some(intro) = self.intros.iter_mut().find(|i| i.id == part.intro) else { return };
-        if let Some(slot) = intro.parts.get_mut(usize::from(part.index)) {
-            *slot = Some(part.bytes.into());
-            intro.bytes += part.bytes.len();
-        }
+    /// Takes a part of an introduction that has begun. Gives the source that the whole introduction counts with: the one
+    /// that its first part came from, wherever its sender has roamed since.
+    pub(crate) fn take(&mut self, part: &Part<'_>) -> Option<Source> {
+        let intro = self.intros.iter_mut().find(|i| i.id == part.intro)?;
+        *intro.parts.get_mut(usize::from(part.index))? = Some(part.bytes.into());
+        intro.bytes += part.bytes.len();
+        Some(intro.source)
     }
 
     /// The introduction, if every part of it is there and none is on its way to the user.

@@ -68,8 +68,9 @@ impl Store {
         if let Some(admission) = admission {
             self.begin(now, id, source, part, admission)?;
         }
-        self.user_mut(id)?.inbox.take(part);
-        self.intro_sources.add(source, id, part.intro, bytes);
+        if let Some(source) = self.user_mut(id)?.inbox.take(part) {
+            self.intro_sources.add(source, id, part.intro, bytes);
+        }
         let completed = self.complete(now, id, part);
         self.settle(id);
         Ok(completed?.then_some(id))

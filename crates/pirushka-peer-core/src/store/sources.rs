@@ -47,7 +47,7 @@ impl IntroSources {
     /// Forgets an introduction, which counted `bytes` in all.
     pub(crate) fn remove(&mut self, source: Source, user: UserId, intro: IntroId, bytes: u64) {
         if self.intros.remove(&(source, user, intro)) {
-            self.change(source, |sum| sum - bytes);
+            self.change(source, |sum| sum.saturating_sub(bytes));
         }
     }
 

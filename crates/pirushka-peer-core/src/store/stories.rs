@@ -428,6 +428,22 @@ fn a_user_has_at_most_so_many_queues_and_hears_it() {
 }
 
 #[test]
+fn an_introduction_counts_with_one_source_though_its_sender_roams_between_two_parts() {
+    let (mut desk, bob) = (Desk::new(&PeerConfig::default()), person(1));
+    let registered = desk.register(&bob);
+    desk.token(registered, 2);
+    desk.store.list_end(registered.user, registered.round).unwrap();
+    assert_eq!(desk.intro(&bob, 1, 2, 0, Source(5)), Ok(false));
+    assert_eq!(desk.intro(&bob, 1, 2, 1, Source(6)), Ok(true));
+    assert_eq!(desk.ack_all(registered), 2);
+    assert_eq!(desk.store.intro_sources.len(), 0);
+    assert_eq!(desk.intro(&bob, 2, 3, 0, Source(5)), Ok(false));
+    assert_eq!(desk.intro(&bob, 2, 3, 1, Source(6)), Ok(false));
+    desk.pass(61 * SECOND);
+    assert_eq!((desk.store.intro_sources.len(), desk.store.intro_sources.bytes()), (0, 0), "never finished, forgotten");
+}
+
+#[test]
 fn an_introduction_with_a_token_is_delivered_whole_and_a_use_is_spent_once() {
     let (mut desk, bob) = (Desk::new(&PeerConfig::default()), person(1));
     let registered = desk.register(&bob);
