@@ -133,9 +133,7 @@ impl Client {
             return None;
         }
         let claimed = Likeness::of(&contact.row.claimed_name);
-        let others = self.contacts.values();
-        let others =
-            others.filter(|other| other.id() < contact.id() || (other.row.verified && other.id() > contact.id()));
+        let others = self.contacts.values().filter(|other| other.row.verified || other.id() < contact.id());
         let mut alike = others.filter(|other| Likeness::of(&other.row.name).is_like(&claimed));
         alike.next().map(|other| other.row.name.clone())
     }

@@ -345,8 +345,9 @@ pub fn example() -> String {
     text
 }
 
-/// `250ms`, `30s`, `5m`, `12h`, `7d`.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads `250ms`, `30s`, `5m`, `12h`, `7d`; at most 366 days.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let millis = match unit {
         "ms" => 1,

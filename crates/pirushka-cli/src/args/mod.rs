@@ -34,7 +34,6 @@ pub use net::Net;
 pub use peer::Peer;
 pub use profile::Profile;
 pub use search::Search;
-pub use value::parse_duration;
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::ValueParser;
+use pirushka_client::settings::duration as parse_duration;
 use pirushka_wire::{Address, HomeAddress, HostPort};
 
 use crate::lang;
@@ -42,24 +43,6 @@ pub(super) fn duration_or_off() -> ValueParser {
             if text == "off" { Some(Duration::ZERO) } else { parse_duration(text).filter(|time| time.as_secs() > 0) };
         time.ok_or_else(|| lang::text("usage.duration_or_off", &[("given", text)]))
     })
-}
-
-/// Reads `250ms`, `30s`, `5m`, `12h`, `7d`; at most 366 days.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    let total = number.checked_mul(millis).filter(|&ms| ms <= 366 * 86_400_000)?;
-    Some(Duration::from_millis(total))
 }
 
 #[cfg(test)]
