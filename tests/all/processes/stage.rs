@@ -38,6 +38,17 @@ impl Stage {
         self.folder.path()
     }
 
+    /// The processes that live in this folder.
+    fn processes(&self) -> Vec<String> {
+        let folder = self.path().as_os_str().as_encoded_bytes();
+        let lives_here = |environ: Vec<u8>| environ.windows(folder.len()).any(|part| part == folder);
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+        all.filter(|process| std::fs::read(process.join("environ")).is_ok_and(lives_here))
+            .filter_map(|process| Some(process.file_name()?.to_str()?.to_owned()))
+            .filter(|pid| *pid != std::process::id().to_string())
+            .collect()
+    }
+
     /// A running peer.
     pub(super) fn peer(&self, name: &str) -> Peer {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -203,6 +214,15 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+impl Drop for Stage {
+    /// Whoever is dropped before says goodbye politely; this is for engines of further profiles and in broken folders.
+    fn drop(&mut self) {
+        for pid in self.processes().iter().filter(|pid| pid.bytes().all(|digit| digit.is_ascii_digit())) {
+            let _ = Command::new("sh").args(["-c", &format!("kill -9 {pid}")]).stderr(Stdio::null()).status();
+        }
     }
 }
 
