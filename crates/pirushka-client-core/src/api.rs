@@ -245,6 +245,8 @@ pub enum HomeState {
     Connecting,
     /// Registered: messages arrive by themselves.
     Online,
+    /// Registered, but another copy of this profile is too, later than I: messages arrive there. Until that has gone.
+    Superseded,
     /// "Peer unavailable" (fact 10); tried again at growing intervals.
     Unavailable,
     /// The peer is private, and my address of it has no invite secret, or one that is no longer good. Asked again once
@@ -511,6 +513,10 @@ pub struct HomeInfo {
     pub role: HomeRole,
     #[allow(missing_docs)]
     pub state: HomeState,
+    /// Another address of the same peer, which counts as soon as it answers there.
+    pub moving_to: Option<PeerAddress>,
+    /// It was tried there in vain.
+    pub moving_fails: bool,
     /// Since when it is in that state, Unix milliseconds, if that began since the client was loaded.
     pub since_ms: Option<u64>,
     /// Round-trip time.

@@ -36,6 +36,8 @@ use crate::vanish::Vanishing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Home(HomeId),
+    /// The way to a home peer at an address that is being tried.
+    Trial(HomeId),
     /// The way to one of a contact's peers.
     Route(ContactId, PeerId),
     /// The key of a contact's peer.
@@ -84,6 +86,7 @@ impl Client {
         self.settle_homes = true;
         for home in self.homes.keys().copied().collect::<Vec<_>>() {
             self.wake_home(now, home);
+            self.wake_trial(now, home, false);
         }
         self.tell_contacts(now);
         for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
@@ -134,6 +137,7 @@ impl Client {
                 Timer::Gap(contact) => self.show_gap(now, contact),
                 Timer::Key(contact) => self.ask_peer_key(contact),
                 Timer::Home(home) => self.home_timer(now, home),
+                Timer::Trial(home) => self.wake_trial(now, home, false),
                 Timer::Probe(home) => self.probe_timer(now, home),
                 Timer::Vanish => self.vanish_due(now),
             }
@@ -145,6 +149,7 @@ impl Client {
     pub fn handle_resolved(&mut self, now: Now, query: QueryId, addresses: Vec<SocketAddr>) {
         match self.queries.remove(&query) {
             Some(Owner::Home(home)) => self.home_resolved(now, home, addresses),
+            Some(Owner::Trial(home)) => self.trial_resolved(now, home, addresses),
             Some(Owner::Route(contact, peer)) => self.route_resolved(now, contact, peer, addresses),
             Some(Owner::Key(_) | Owner::Probe(_)) | None => {}
         }
@@ -166,6 +171,7 @@ impl Client {
                 home.dial.link.path_changed(now);
             }
             self.wake_home_now(now, id);
+            self.wake_trial(now, id, true);
         }
         self.forget_keepalive(now);
         for contact in self.contacts.keys().copied().collect::<Vec<_>>() {
@@ -224,8 +230,9 @@ impl Client {
     pub fn poll_timeout(&self) -> Option<u64> {
         let homes = self.homes.values().map(|home| &home.dial.link);
         let probes = self.homes.values().filter_map(|home| home.probe.link());
+        let trials = self.homes.values().filter_map(|home| Some(&home.trial.as_ref()?.dial.link));
         let routes = self.contacts.values().flat_map(|c| c.routes.values()).map(|route| &route.dial.link);
-        let links = homes.chain(routes).chain(probes).filter_map(ClientLink::poll_timeout);
+        let links = homes.chain(routes).chain(probes).chain(trials).filter_map(ClientLink::poll_timeout);
         links.chain(self.timers.next()).min()
     }
 
@@ -263,6 +270,7 @@ impl Client {
         while let Some(event) = self.link(owner).and_then(ClientLink::poll_event) {
             match owner {
                 Owner::Home(home) => self.home_event(now, home, event),
+                Owner::Trial(home) => self.trial_event(now, home, event),
                 Owner::Route(contact, peer) => self.route_event(now, contact, peer, event),
                 Owner::Probe(home) => self.probe_event(now, home, event),
                 Owner::Key(_) => {}
@@ -323,6 +331,7 @@ fn link_of<'a>(
             contacts.get_mut(&contact)?.routes.get_mut(&peer).map(|route| &mut route.dial.link)
         }
         Owner::Probe(home) => homes.get_mut(&home)?.probe.link_mut(),
+        Owner::Trial(home) => Some(&mut homes.get_mut(&home)?.trial.as_mut()?.dial.link),
         Owner::Key(_) => None,
     }
 }

@@ -115,6 +115,8 @@ impl Client {
                 peer: home.dial.peer.clone(),
                 role: home.row.role(),
                 state: home.state,
+                moving_to: home.trial.as_ref().map(|trial| trial.dial.peer.clone()),
+                moving_fails: home.trial.as_ref().is_some_and(|trial| trial.fails),
                 since_ms: (home.since_ms > 0).then_some(home.since_ms),
                 rtt_us: home.dial.link.rtt_us(),
                 observed: home.observed,

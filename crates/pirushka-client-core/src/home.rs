@@ -24,6 +24,7 @@ use crate::dial::{Dial, Phase, Retry, Verdict};
 use crate::home_row::{HomeId, HomeRow};
 use crate::limits::RECEIVED_RANGES_MAX;
 use crate::probe::KeepaliveProbe;
+use crate::relocate::Trial;
 use crate::timers::Timer;
 use crate::work::{Foreman, Work};
 
@@ -39,6 +40,8 @@ enum Asked {
 pub(crate) struct Home {
     pub(crate) row: HomeRow,
     pub(crate) dial: Dial,
+    /// Another address of it that is being tried.
+    pub(crate) trial: Option<Trial>,
     /// What lets me in at a private peer.
     pub(crate) invite: Option<InviteSecret>,
     /// What the peer asks of newcomers.
@@ -105,6 +108,7 @@ impl Client {
         let home = Home {
             row,
             dial: Dial::new(peer, socket, link, retry),
+            trial: None,
             invite,
             work: None,
             state: HomeState::Connecting,
@@ -121,11 +125,13 @@ impl Client {
             next_object: 1,
         };
         self.homes.insert(id, home);
+        self.open_trial(id);
     }
 
     /// Ends the session with a home peer; what lies on disk about it stays.
     pub(crate) fn close_home(&mut self, now: Now, id: HomeId) {
         self.finish_probing(now, id);
+        self.end_trial(now, id);
         let Some(mut home) = self.homes.remove(&id) else { return };
         home.dial.link.close(now);
         self.sockets.remove(&home.dial.socket);
@@ -186,7 +192,9 @@ impl Client {
                 home.holds = Some((status.messages, now.wall_ms));
                 self.settle_homes = true;
             }
-            ClientLinkEvent::Superseded => self.events.push_back(Event::Warning(Warning::Superseded)),
+            ClientLinkEvent::Superseded => self.home_superseded(now, id),
+            // The verdict follows, or an answer.
+            ClientLinkEvent::Quiet => {}
             ClientLinkEvent::Lost { reason } => self.home_lost(now, id, reason),
         }
     }
@@ -303,6 +311,16 @@ impl Client {
                 home.work = Some(Foreman { events, next_work }.ask(claim, bits));
             }
             _ => self.home_refused(now, id, HomeState::WorkTooHard),
+        }
+    }
+
+    /// Another copy of my profile gets the pushes. The peer says so with each POLL, and ends this session when that copy
+    /// has gone, so that I register anew.
+    fn home_superseded(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get(&id).filter(|home| home.state != HomeState::Superseded) else { return };
+        if home.is_registered() {
+            self.set_home_state(now, id, HomeState::Superseded);
+            self.events.push_back(Event::Warning(Warning::Superseded));
         }
     }
 

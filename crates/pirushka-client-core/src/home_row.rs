@@ -56,6 +56,9 @@ pub(crate) struct HomeRow {
     /// Invites below this number may have been given away with its address.
     #[n(9)]
     pub(crate) invites_below: u32,
+    /// Another address of the same peer, as text, that counts as soon as it answers ([`crate::relocate`]).
+    #[n(10)]
+    pub(crate) moving_to: Option<String>,
 }
 
 impl HomeRow {
@@ -71,6 +74,7 @@ impl HomeRow {
             restarts: 0,
             restarted_ms: None,
             invites_below: 0,
+            moving_to: None,
         }
     }
 

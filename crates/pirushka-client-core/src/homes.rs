@@ -25,7 +25,7 @@ const TELLING_PAUSE_US: u64 = 2 * SECOND;
 
 impl Client {
     /// One more peer that serves me, the last in the CARD. It stands there when it has served me once. One that I am
-    /// leaving is kept; one that I have under another host name is looked for at the new one.
+    /// leaving is kept; one that I have under another host name is looked for there, and used there once it answers.
     ///
     /// # Errors
     /// [`Misuse::TooManyHomes`], [`Misuse::HomeAlready`].
@@ -68,7 +68,10 @@ impl Client {
         }
         match self.home_of(to.peer.peer_id).filter(|id| self.homes[id].is_like(&to) && self.homes[id].row.is_in_card())
         {
-            Some(_) => left.iter().for_each(|&id| self.leave(now, id)),
+            Some(id) => {
+                self.stay(now, id);
+                left.iter().for_each(|&id| self.leave(now, id));
+            }
             None => self.take_home(now, &to, &left)?,
         }
         self.homes_changed(now);
@@ -105,7 +108,8 @@ impl Client {
     pub(crate) fn address_home(&self) -> Option<&PeerAddress> {
         let order = self.card_home_ids();
         let homes = || order.iter().map(|id| &self.homes[id]);
-        let may_serve = |home: &&Home| matches!(home.state, HomeState::Connecting | HomeState::Online);
+        let may_serve =
+            |home: &&Home| matches!(home.state, HomeState::Connecting | HomeState::Online | HomeState::Superseded);
         let home = homes().find(may_serve).or_else(|| homes().next());
         home.map(|home| &home.dial.peer)
     }
@@ -148,26 +152,19 @@ impl Client {
     ) -> Result<(), Misuse> {
         let home = &self.homes[&id];
         let mut row = home.row.clone();
-        let (came_back, like) = (row.leaving_ms.take().is_some(), home.is_like(address));
-        if !came_back && like && replaces.is_empty() {
+        let came_back = row.leaving_ms.take().is_some();
+        let (like, moves) = (home.is_like(address), home.dial.peer != address.peer);
+        if !came_back && like && replaces.is_empty() && row.moving_to.is_none() {
             return Err(Misuse::HomeAlready);
         }
-        let moved = home.dial.peer != address.peer;
         let staying = |home: &&Home| home.row.leaving_ms.is_none() && !replaces.contains(&home.row.id);
         if came_back && self.homes.values().filter(staying).count() >= HOMES_MAX {
             return Err(Misuse::TooManyHomes(HOMES_MAX));
         }
         row.replaces.extend(replaces);
-        // At another host it must prove itself anew; until then the CARD names what else there is.
-        row.proven &= !moved || self.card_home_ids().len() <= 1;
-        if like {
-            if let Some(home) = self.homes.get_mut(&id) {
-                home.row = row;
-                home.row.save(&mut self.writes);
-                if home.is_registered() {
-                    self.home_serves(now, id);
-                }
-            }
+        if like || (moves && row.proven) {
+            self.keep_home(now, row);
+            if like { self.stay(now, id) } else { self.try_address(now, id, address) }
         } else {
             row.address = address.to_string();
             self.close_home(now, id);
@@ -177,7 +174,18 @@ impl Client {
         Ok(())
     }
 
-    fn begin_home(&mut self, now: Now, row: HomeRow) {
+    /// Goes on with a home as it is, but for what its row says now.
+    fn keep_home(&mut self, now: Now, row: HomeRow) {
+        let id = row.id;
+        let Some(home) = self.homes.get_mut(&id) else { return };
+        home.row = row;
+        home.row.save(&mut self.writes);
+        if home.is_registered() {
+            self.home_serves(now, id);
+        }
+    }
+
+    pub(crate) fn begin_home(&mut self, now: Now, row: HomeRow) {
         let id = row.id;
         row.save(&mut self.writes);
         self.open_home(row);
@@ -262,7 +270,7 @@ impl Client {
     }
 
     /// Other peers serve me than the CARD said that contacts and strangers have: they get a new one.
-    fn homes_changed(&mut self, now: Now) {
+    pub(crate) fn homes_changed(&mut self, now: Now) {
         let named = self.card_homes();
         if named.is_empty() || self.profile.told_homes() == named {
             return;
@@ -383,7 +391,7 @@ impl Client {
             let rest = match home.state {
                 HomeState::Unavailable | HomeState::InviteNeeded | HomeState::WorkTooHard => true,
                 HomeState::Online => drained && !self.invites.iter().any(open),
-                HomeState::Connecting => false,
+                HomeState::Connecting | HomeState::Superseded => false,
             };
             (everybody_knows && rest) || now.wall_ms.saturating_sub(since_ms) >= LEAVING_MS
         };
@@ -403,6 +411,6 @@ impl Client {
     }
 }
 
-fn home_event(home: &Home) -> Event {
+pub(crate) fn home_event(home: &Home) -> Event {
     Event::Home { peer: home.dial.peer.clone(), state: home.state }
 }

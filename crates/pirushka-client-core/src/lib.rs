@@ -59,6 +59,7 @@ mod profile;
 mod queue;
 mod receipts;
 mod receive;
+mod relocate;
 mod restore;
 mod route;
 mod rows;

@@ -1,11 +1,12 @@
 //! Which of a contact's home peers to use now.
 //!
-//! Policy. They are tried in the order of the CARD, the next one after the verdict "unavailable" or a refusal that
+//! Policy. They are tried in the order of the CARD, the next one after four seconds without an answer or a refusal that
 //! another may not repeat: never all at once, since whoever watches several of them would learn that they belong
 //! together. What was left and gets no receipt is left at the next one too, with every offer at another, so that neither
-//! a peer that drops what it took nor the death of one keeps it from its recipient. One that failed is avoided for a pause that doubles with each attempt, and meanwhile nothing waits for it:
-//! what is to be left goes through the next. It is tried again, in the background, when its pause is over and something
-//! was just left elsewhere; once it answers it is the first again.
+//! a peer that drops what it took nor the death of one keeps it from its recipient. One that failed is avoided for a
+//! pause that doubles with each attempt, and meanwhile nothing waits for it: what is to be left goes through the next.
+//! It is tried again, in the background, when its pause is over and something was just left elsewhere; once it answers
+//! it is the first again.
 
 use pirushka_wire::{Now, PeerAddress, PeerId};
 
@@ -97,7 +98,9 @@ impl Client {
 
 fn choose(contact: &Contact, peers: &[PeerAddress], now: Now) -> Choice {
     let route = |peer: &PeerAddress| contact.routes.get(&peer.peer_id);
-    let usable = |peer: &&PeerAddress| route(peer).is_some_and(|route| route.dial.is_up() && !route.refuses(now));
+    let quiet = |peer: &PeerAddress| route(peer).is_some_and(|route| route.dial.link.is_quiet(now));
+    let up = |peer: &PeerAddress| route(peer).is_some_and(|route| route.dial.is_up() && !route.refuses(now));
+    let usable = |peer: &&PeerAddress| up(peer) && !quiet(peer);
     if let Some(peer) = peers.iter().find(usable) {
         return Choice::Use(peer.peer_id);
     }
@@ -107,8 +110,8 @@ fn choose(contact: &Contact, peers: &[PeerAddress], now: Now) -> Choice {
         refusing.or_else(|| route.dial.waiting_until().filter(|&until_us| until_us > now.mono_us))
     };
     let mut open: Vec<&PeerAddress> = peers.iter().filter(|peer| avoided_until(peer).is_none()).collect();
-    // Stable: of those that have not failed, and of those that have, the first in the CARD.
-    open.sort_by_key(|peer| route(peer).is_some_and(|route| route.failed));
+    // Stable: of those that have not failed, of those that may have, and of those that have, the first in the CARD.
+    open.sort_by_key(|peer| (route(peer).is_some_and(|route| route.failed), quiet(peer)));
     match open.first() {
         Some(&peer) => Choice::Reach(peer.clone()),
         None => peers.iter().filter_map(avoided_until).min().map_or(Choice::Nowhere, Choice::Wait),

@@ -91,6 +91,7 @@ impl Client {
             ClientLinkEvent::Answered { .. }
             | ClientLinkEvent::Pushed { .. }
             | ClientLinkEvent::Polled { .. }
+            | ClientLinkEvent::Quiet
             | ClientLinkEvent::Superseded => {}
         }
     }

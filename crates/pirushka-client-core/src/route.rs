@@ -85,10 +85,14 @@ impl Route {
         self.asked.values().any(|asked| *asked == Asked::Restore)
     }
 
-    fn forget_session(&mut self) {
+    fn forget_requests(&mut self) {
         self.asked.clear();
         self.lookup = None;
         self.looking_up = false;
+    }
+
+    fn forget_session(&mut self) {
+        self.forget_requests();
         self.restored = false;
         self.bits_asked = 0;
         self.work.clear();
@@ -208,9 +212,18 @@ impl Client {
                 });
                 self.route_verdict(id, peer, verdict, AddingTrouble::PeerUnavailable);
             }
+            ClientLinkEvent::Quiet => self.route_quiet(id, peer),
             ClientLinkEvent::Pushed { .. } | ClientLinkEvent::Polled { .. } | ClientLinkEvent::Superseded => {}
         }
         self.dirty.insert(id);
+    }
+
+    /// This peer of the contact's may be dead. What was asked of it is not waited for, if there is another to ask; should
+    /// it have taken something after all, that is a copy of what its recipient gets elsewhere.
+    fn route_quiet(&mut self, id: ContactId, peer: PeerId) {
+        let Some(contact) = self.contacts.get_mut(&id).filter(|contact| contact.peers().len() > 1) else { return };
+        contact.routes.get_mut(&peer).into_iter().for_each(Route::forget_requests);
+        forget_requests(contact, peer);
     }
 
     /// Asks this peer for the contact's bundle unless that is under way.

@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Home(HomeId),
     /// Go on with probing for a longer keepalive towards a home peer.
     Probe(HomeId),
+    /// Try a home peer at its new address again.
+    Trial(HomeId),
     /// The next message that disappears.
     Vanish,
 }

@@ -69,6 +69,8 @@ pub enum Meaning {
     Some,
     /// Peers answer, but the engine is not registered at any.
     NotRegistered,
+    /// Another copy of this profile is registered, later than this one: messages arrive there.
+    Superseded,
 }
 
 /// Looks at everything. `homes` is what the engine says of my peers.
@@ -112,8 +114,12 @@ fn meaning(homes: &[HomeCheck], clock_ms: u64, is_connected: bool) -> Meaning {
         return Meaning::NoHome;
     }
     if answering == homes.len() {
-        let registered = homes.iter().any(|home| home.state == HomeStateView::Online);
-        return if registered { Meaning::Good } else { Meaning::NotRegistered };
+        let any = |state| homes.iter().any(|home| home.state == state);
+        return match (any(HomeStateView::Superseded), any(HomeStateView::Online)) {
+            (true, _) => Meaning::Superseded,
+            (false, true) => Meaning::Good,
+            (false, false) => Meaning::NotRegistered,
+        };
     }
     if answering > 0 {
         return Meaning::Some;
@@ -151,10 +157,11 @@ mod tests {
 
     #[test]
     fn the_cause_is_the_first_that_explains_everything() {
-        use HomeStateView::{Connecting, Online};
+        use HomeStateView::{Connecting, Online, Superseded};
         let of = |homes: &[HomeCheck]| meaning(homes, NOW_MS, true);
         assert_eq!(of(&[home(None, Online)]), Meaning::Good);
         assert_eq!(of(&[home(None, Connecting)]), Meaning::NotRegistered);
+        assert_eq!(of(&[home(None, Online), home(None, Superseded)]), Meaning::Superseded);
         assert_eq!(of(&[]), Meaning::NoHome);
         assert_eq!(of(&[home(None, Online), home(Some(Code::NoAnswer), Connecting)]), Meaning::Some);
         assert_eq!(of(&[home(Some(Code::Dns), Connecting)]), Meaning::Dns);

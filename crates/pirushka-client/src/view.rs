@@ -262,6 +262,9 @@ pub struct ChatView {
     pub contact: u32,
     /// The contact's name.
     pub name: String,
+    /// As of the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
     /// Incoming messages that the person has not seen.
     pub unread: u64,
     /// The newest row.
@@ -347,6 +350,12 @@ pub struct HomeView {
     pub peer: String,
     #[allow(missing_docs)]
     pub state: HomeStateView,
+    /// Another address of the same peer, which counts as soon as it answers there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving_to: Option<String>,
+    /// It was tried there in vain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moving_fails: bool,
     /// Where it stands on the way into my CARD and out of it.
     #[serde(default)]
     pub role: HomeRoleView,
@@ -399,6 +408,8 @@ pub enum HomeStateView {
     Connecting,
     /// Messages arrive by themselves.
     Online,
+    /// Another copy of this profile registered later: messages arrive there until it has gone.
+    Superseded,
     /// "Peer unavailable" (fact 10).
     Unavailable,
     /// It is private, and the address of it that I have lets nobody in.
@@ -720,6 +731,8 @@ impl HomeView {
         Self {
             peer: info.peer.to_string(),
             state: info.state.into(),
+            moving_to: info.moving_to.as_ref().map(ToString::to_string),
+            moving_fails: info.moving_fails,
             role,
             leaving_until_ms,
             since_ms: info.since_ms,
@@ -739,6 +752,7 @@ impl From<HomeState> for HomeStateView {
         match state {
             HomeState::Connecting => Self::Connecting,
             HomeState::Online => Self::Online,
+            HomeState::Superseded => Self::Superseded,
             HomeState::Unavailable => Self::Unavailable,
             HomeState::InviteNeeded => Self::InviteNeeded,
             HomeState::WorkTooHard => Self::WorkTooHard,

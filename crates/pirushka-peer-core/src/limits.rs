@@ -1,10 +1,13 @@
 //! Numbers of the peer that the protocol or this program's memory layout fixes; operators change [`crate::PeerConfig`].
 
 use pirushka_wire::limits::{BODY_MAX, ENVELOPES, INTRO_PART_MAX, INTRO_PARTS_MAX};
-use pirushka_wire::time::{HOUR, SECOND};
+use pirushka_wire::time::{HOUR, MINUTE, SECOND};
 
 /// Live sessions of one user; a further one replaces the one longest silent (`spec/peer.md`).
 pub const SESSIONS_PER_USER: usize = 4;
+/// After so much silence (µs) the session with the pushes gives way to another copy of the profile that asks: more than
+/// the longest keepalive and a few that were lost.
+pub const ACTIVE_SILENCE_US: u64 = 10 * MINUTE;
 /// How long the deposit id of an acknowledged envelope is remembered, in seconds: longer than any retransmission.
 pub const ACKED_MEMORY_S: u32 = 60;
 /// How many acknowledged deposit ids are remembered per user at most; beyond it the oldest go early. A repeat is then

@@ -368,6 +368,12 @@ impl Peer {
             }
             Left::Handed => self.push(now, registration.user),
             Left::Others => {}
+            Left::Superseded(left) => {
+                for session in left {
+                    self.link.close_with_notice(session);
+                    self.session_over(now, session);
+                }
+            }
         }
     }
 

@@ -345,7 +345,7 @@ impl RawUser {
                 Some(_) => self.take(now, delivery, class, queue, &body, around),
                 None => home.early.push((delivery, class, queue, body)),
             },
-            ClientLinkEvent::Polled { .. } => {}
+            ClientLinkEvent::Polled { .. } | ClientLinkEvent::Quiet => {}
             ClientLinkEvent::Superseded => {
                 let what = format!("{} is told that another copy registered", self.name);
                 around.violations.push(Violation { rule: Rule::S4, at_us: around.net_us, what });
@@ -448,7 +448,10 @@ impl RawUser {
                     around.trace.event(around.net_us, &self.name, format_args!("is answered {answer:?}"));
                 }
             },
-            ClientLinkEvent::Pushed { .. } | ClientLinkEvent::Superseded | ClientLinkEvent::Polled { .. } => {}
+            ClientLinkEvent::Pushed { .. }
+            | ClientLinkEvent::Superseded
+            | ClientLinkEvent::Polled { .. }
+            | ClientLinkEvent::Quiet => {}
             ClientLinkEvent::Lost { reason } => {
                 around.trace.event(around.net_us, &self.name, format_args!("lost the peer of user {to}: {reason:?}"));
                 route.boot = None;

@@ -1,6 +1,6 @@
 //! An old copy of a profile comes back: as a backup that is restored, or as a folder that is put back.
 
-use pirushka_client_core::{MessageBody, Warning};
+use pirushka_client_core::{HomeState, MessageBody, Warning};
 use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
 
 use super::Town;
@@ -155,4 +155,14 @@ fn the_copy_that_still_runs_elsewhere_is_told_that_it_was_superseded() {
     town.world.run_for(30 * SECOND);
     let warned = |who: usize| town.world.users[who].warnings.contains(&Warning::Superseded);
     assert!(warned(a) && !warned(twin) && !warned(b));
+    let state = |town: &Town, who: usize| town.world.homes(who)[0].state;
+    assert_eq!((state(&town, a), state(&town, twin)), (HomeState::Superseded, HomeState::Online));
+    // The twin goes without a word; the peer notices in its time.
+    town.world.kill(twin);
+    town.world.run_for(15 * MINUTE);
+    assert_eq!(state(&town, a), HomeState::Online, "the copy that still runs takes over");
+    let (there, back) = (town.alice_says(2), town.bob_says(2));
+    assert!(town.world.wait_delivered(a, &there, HOUR) && town.world.wait_delivered(b, &back, HOUR));
+    town.world.run_for(10 * MINUTE);
+    assert_eq!(town.world.texts(a, b), 2, "shown when what the twin had taken in is given up");
 }

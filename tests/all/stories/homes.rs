@@ -96,12 +96,12 @@ fn any_one_of_the_homes_may_be_dead_before_while_and_after_something_is_sent() {
 }
 
 #[test]
-fn a_dead_first_home_delays_nothing_beyond_the_verdict_and_is_used_again_when_it_is_back() {
+fn a_dead_first_home_delays_one_message_by_seconds_and_is_used_again_when_it_is_back() {
     let mut town = town(101, 2);
     town.world.run_for(3 * MINUTE);
     town.world.crash_peer(FIRST);
     let ids = town.alice_says(1);
-    assert!(town.world.wait_delivered(town.alice, &ids, 30 * SECOND), "the verdict and a handshake");
+    assert!(town.world.wait_delivered(town.alice, &ids, 6 * SECOND), "four seconds of doubt and a handshake");
     for _ in 0..20 {
         // Long enough for the session to rest, and for the first home to be worth another try.
         town.world.run_for(2 * MINUTE);
@@ -126,6 +126,60 @@ fn a_dead_first_home_delays_nothing_beyond_the_verdict_and_is_used_again_when_it
     };
     assert_eq!(at(&town), Some(first.0), "it says where it is held");
     town.is_sound();
+}
+
+#[test]
+fn a_home_that_dies_under_a_standing_session_delays_what_is_said_by_seconds() {
+    let mut town = town(121, 2);
+    let before = town.alice_says(1);
+    assert!(town.world.wait_delivered(town.alice, &before, SECOND), "a session stands");
+    town.world.crash_peer(FIRST);
+    let ids = town.alice_says(3);
+    assert!(town.world.wait_delivered(town.alice, &ids, 6 * SECOND), "nobody waits for the verdict");
+    ends_with(&mut town, &[before, ids].concat(), &[], SECOND);
+}
+
+#[test]
+fn a_home_at_a_mistyped_address_goes_on_at_the_old_one_until_the_right_one_answers() {
+    let mut town = town(122, 1);
+    let (a, b) = (town.alice, town.bob);
+    let at = |town: &Town| town.world.homes(b).into_iter().map(|home| (home.peer, home.state, home.moving_fails));
+    let old = town.world.peers[FIRST].home_address();
+    let add = |town: &mut Town, address: &pirushka_wire::HomeAddress| {
+        let now = town.world.now_of(b);
+        town.world.users[b].client_mut().unwrap().add_home(now, address.clone()).unwrap();
+        town.world.settle_user(b);
+        town.world.run_for(2 * MINUTE);
+    };
+    let mut mistyped = old.clone();
+    mistyped.peer.host = "old.example".parse().unwrap();
+    let nobody = std::net::SocketAddr::new(town.world.peers[FIRST].address.ip(), 4);
+    town.world.dns.insert("old.example".into(), nobody);
+    add(&mut town, &mistyped);
+    assert_eq!(at(&town).collect::<Vec<_>>(), [(old.peer.clone(), HomeState::Online, true)]);
+    town.world.kill(b);
+    town.world.wake(b);
+    town.world.run_for(MINUTE);
+    assert_eq!(at(&town).collect::<Vec<_>>(), [(old.peer.clone(), HomeState::Online, true)], "after a restart too");
+    add(&mut town, &old);
+    assert_eq!(town.world.homes(b)[0].moving_to, None, "the old address again: it stays");
+    let (ids, back) = (town.alice_says(2), town.bob_says(2));
+    ends_with(&mut town, &ids, &back, MINUTE);
+
+    let mut new = old.clone();
+    new.peer.host = "new.example".parse().unwrap();
+    add(&mut town, &new);
+    let place = town.world.peers[FIRST].address;
+    town.world.dns.insert("new.example".into(), place);
+    town.world.run_for(10 * MINUTE);
+    assert_eq!(
+        at(&town).collect::<Vec<_>>(),
+        [(new.peer.clone(), HomeState::Online, false)],
+        "found when it was there"
+    );
+    assert!(town.world.knows_homes(b, a));
+    let known = town.world.users[a].contact(town.world.users[b].fingerprint()).unwrap().homes;
+    assert_eq!(known, [new.peer]);
 }
 
 #[test]

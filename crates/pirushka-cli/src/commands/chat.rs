@@ -62,7 +62,7 @@ fn row(chat: &ChatView) -> Vec<String> {
     let text = last.map(recv::body).unwrap_or_default();
     let shown: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
     vec![
-        clean(&chat.name),
+        format!("{}{}", clean(&chat.name), super::contact::mark(chat.looks_like.as_deref())),
         chat.unread.to_string(),
         last.map(|message| when::moment(message.sent_ms)).unwrap_or_default(),
         shown,
@@ -130,6 +130,6 @@ async fn around(context: &Context, who: &str, id: u64, last: u32) -> Outcome {
 
 /// As `recv` shows it, and of one's own how far it has come.
 fn line(message: &MessageView) -> String {
-    let line = recv::line(message);
+    let line = recv::line(message, None);
     if message.outgoing { format!("{line}  {}", super::send::in_words(&message.state).dimmed()) } else { line }
 }

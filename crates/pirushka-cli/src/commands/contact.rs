@@ -181,15 +181,16 @@ pub fn look_alike(out: Out, contact: &ContactView) {
     }
 }
 
-/// Somebody who takes a contact's name is marked wherever it is listed.
+/// Where the contact stands, and whom it may be taken for.
 fn state(contact: &ContactView) -> String {
-    let state = plain_state(contact);
-    match &contact.looks_like {
-        Some(known) if contact.state == ContactStateView::Request => {
-            format!("{state} ({})", text("contact.looks_like", &[("known", &clean(known))]))
-        }
-        Some(_) | None => state,
-    }
+    format!("{}{}", plain_state(contact), mark(contact.looks_like.as_deref()))
+}
+
+/// Somebody who takes a contact's name is marked wherever it is listed, until it is verified.
+#[must_use]
+pub fn mark(looks_like: Option<&str>) -> String {
+    let mark = |known| format!(" ({})", text("contact.looks_like", &[("known", &clean(known))]));
+    looks_like.map(mark).unwrap_or_default()
 }
 
 fn plain_state(contact: &ContactView) -> String {

@@ -44,6 +44,7 @@ pub async fn run(context: &Context, net: Net) -> Outcome {
         Meaning::Silent => wrong(Exit::Network, "fault.net_silent"),
         Meaning::Stranger => wrong(Exit::Network, "fault.net_stranger"),
         Meaning::Some => wrong(Exit::Network, "fault.net_some"),
+        Meaning::Superseded => wrong(Exit::Network, "fault.net_superseded"),
         Meaning::NotRegistered => wrong(Exit::Network, "fault.net_not_registered"),
     }
 }
@@ -84,6 +85,7 @@ fn say_home(out: Out, home: &HomeCheck) {
     }
     let state = match home.state {
         HomeStateView::Online => "home.online",
+        HomeStateView::Superseded => "home.superseded",
         HomeStateView::Connecting => "home.connecting",
         HomeStateView::Unavailable => "home.unavailable",
         HomeStateView::InviteNeeded => "home.invite_needed",

@@ -57,6 +57,9 @@ async fn changed(context: &Context) -> Outcome {
     if is(HomeRoleView::Joining) {
         context.out.advise(text("peer.joins", &[]));
     }
+    if homes.iter().any(|home| home.moving_to.is_some()) {
+        context.out.advise(text("peer.moves", &[]));
+    }
     if is(HomeRoleView::Leaving) {
         context.out.advise(text("peer.leaves", &[]));
     }
@@ -107,7 +110,9 @@ fn refusal(homes: &[HomeView]) -> Option<Fault> {
     let key = |home: &HomeView| match home.state {
         HomeStateView::InviteNeeded => Some("fault.invite_needed"),
         HomeStateView::WorkTooHard => Some("fault.work_needed"),
-        HomeStateView::Connecting | HomeStateView::Online | HomeStateView::Unavailable => None,
+        HomeStateView::Connecting | HomeStateView::Online | HomeStateView::Superseded | HomeStateView::Unavailable => {
+            None
+        }
     };
     homes.iter().find_map(|home| {
         let place = home.peer.split('?').next().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! `recv`: what has come in, each message once, marked as read when it was shown.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ struct Progress {
     /// Shown, but not yet marked as seen.
     owed: Option<MessageView>,
     shown: u64,
+    /// Whom the contacts that wrote may be taken for.
+    alike: BTreeMap<u32, Option<String>>,
 }
 
 /// `recv`
@@ -41,7 +44,7 @@ struct Progress {
 /// # Errors
 /// No such contact, no engine, or the command of `--exec` failed.
 pub async fn run(context: &Context, recv: Recv) -> Outcome {
-    let mut progress = Progress { since: Since::Unseen, from: None, owed: None, shown: 0 };
+    let mut progress = Progress { since: Since::Unseen, from: None, owed: None, shown: 0, alike: BTreeMap::new() };
     let mut tries = 0;
     loop {
         let began = Instant::now();
@@ -86,13 +89,18 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
         };
         match event {
             EventView::Message { message, .. } if is_wanted(&message, progress.from) => {
-                show(context, recv, &message).await?;
+                let alike = alike(&engine, progress, &message).await?;
+                show(context, recv, &message, alike.as_deref()).await?;
                 ring(context, recv, &engine, &message).await?;
                 progress.shown += 1;
                 // What nobody could see is not seen.
                 progress.owed = (!out::is_lost()).then_some(message);
             }
             EventView::Stopping => break,
+            EventView::Contact { ref contact } => {
+                progress.alike.insert(contact.id, contact.looks_like.clone());
+                remark(context.out, &event);
+            }
             other => remark(context.out, &other),
         }
         // Up to here everything has been shown; while the unseen are told, what is not marked comes again by itself.
@@ -173,11 +181,21 @@ impl Patience {
     }
 }
 
-async fn show(context: &Context, recv: &Recv, message: &MessageView) -> Outcome {
+/// Whom its sender may be taken for.
+async fn alike(engine: &Handle, progress: &mut Progress, message: &MessageView) -> Outcome<Option<String>> {
+    if let Some(known) = progress.alike.get(&message.contact) {
+        return Ok(known.clone());
+    }
+    let known = engine.contact(&message.name).await.map_err(fault)?.looks_like;
+    progress.alike.insert(message.contact, known.clone());
+    Ok(known)
+}
+
+async fn show(context: &Context, recv: &Recv, message: &MessageView, looks_like: Option<&str>) -> Outcome {
     match &recv.exec {
         Some(command) => hand_over(command, message).await?,
         None if context.out.json => context.out.record("message", message),
-        None => context.out.say(line(message)),
+        None => context.out.say(line(message, looks_like)),
     }
     Ok(())
 }
@@ -221,9 +239,10 @@ async fn hand_over(command: &str, message: &MessageView) -> Outcome {
 
 /// A message in one line (or several, indented) for people.
 #[must_use]
-pub fn line(message: &MessageView) -> String {
+pub fn line(message: &MessageView, looks_like: Option<&str>) -> String {
     let who = if message.outgoing { text("ui.me", &[]) } else { clean(&message.name) };
-    format!("{}  {}  {}", when::moment(message.sent_ms).dimmed(), who.bold(), body(message))
+    let mark = super::contact::mark(looks_like);
+    format!("{}  {}{}  {}", when::moment(message.sent_ms).dimmed(), who.bold(), mark.yellow(), body(message))
 }
 
 /// What a message says.

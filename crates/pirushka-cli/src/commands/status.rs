@@ -131,6 +131,7 @@ pub fn home_in_words(home: &HomeView) -> String {
     let state = match home.state {
         HomeStateView::Connecting => text("home.connecting", &[]),
         HomeStateView::Online => format!("{}", text("home.online", &[]).green()),
+        HomeStateView::Superseded => format!("{}", text("home.superseded", &[]).red()),
         HomeStateView::Unavailable => format!("{}", text("home.unavailable", &[]).red()),
         HomeStateView::InviteNeeded => format!("{}", text("home.invite_needed", &[]).red()),
         HomeStateView::WorkTooHard => format!("{}", text("home.work_too_hard", &[]).red()),
@@ -142,7 +143,11 @@ pub fn home_in_words(home: &HomeView) -> String {
         HomeRoleView::Joining => Some(text("home.joining", &[])),
         HomeRoleView::Leaving => Some(text("home.leaving", &[])),
     };
-    let parts = [Some(clean(place)), Some(state), role, rtt, dns];
+    let moving = home.moving_to.as_deref().map(|to| {
+        let key = if home.moving_fails { "home.moving_in_vain" } else { "home.moving" };
+        text(key, &[("to", &clean(to.split('?').next().unwrap_or_default()))])
+    });
+    let parts = [Some(clean(place)), Some(state), role, rtt, moving, dns];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

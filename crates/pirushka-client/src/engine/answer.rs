@@ -233,6 +233,7 @@ async fn chats(core: &Core) -> Result<Done> {
         ChatView {
             contact: chat.contact.0,
             name: contact.map(|contact| contact.name.clone()).unwrap_or_default(),
+            looks_like: contact.and_then(|contact| contact.looks_like.clone()),
             unread: chat.unread,
             last: Some(core.view(chat.last)),
             muted_until_ms: contact.and_then(|contact| contact.muted_until_ms),

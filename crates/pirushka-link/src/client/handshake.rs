@@ -41,6 +41,7 @@ pub(crate) struct Handshake {
     junk: u8,
     next_us: u64,
     interval_us: u64,
+    began_us: u64,
     give_up_us: u64,
 }
 
@@ -85,12 +86,18 @@ impl Handshake {
             junk: (rng.next_u32() % (u32::from(config.junk.min(3)) + 1)) as u8,
             next_us: now.mono_us,
             interval_us: INTERVAL_FIRST_US,
+            began_us: now.mono_us,
             give_up_us: now.after_us(config.handshake_us),
         })
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {
         self.remote
+    }
+
+    /// When it began (µs).
+    pub(crate) fn began_us(&self) -> u64 {
+        self.began_us
     }
 
     #[cfg(test)]

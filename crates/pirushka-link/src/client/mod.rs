@@ -43,11 +43,14 @@ pub struct ClientLinkConfig {
     pub handshake_us: u64,
     /// Nothing authentic for so long while something is unanswered: the session is given up (µs). Default 20 s.
     pub silence_us: u64,
+    /// After so much of either there is doubt: who has another way takes it (µs). Default 4 s, by when an answer has been
+    /// asked for several times.
+    pub quiet_us: u64,
 }
 
 impl Default for ClientLinkConfig {
     fn default() -> Self {
-        Self { veil: true, junk: 3, handshake_us: 15_000_000, silence_us: 20_000_000 }
+        Self { veil: true, junk: 3, handshake_us: 15_000_000, silence_us: 20_000_000, quiet_us: 4_000_000 }
     }
 }
 
@@ -175,6 +178,8 @@ pub enum ClientLinkEvent {
         /// What the peer holds.
         status: Status,
     },
+    /// Nothing was heard for a while although something is unanswered. The verdict comes later, or an answer.
+    Quiet,
     /// Another copy of the profile registered.
     Superseded,
     /// The session is gone, and with it every request.
@@ -194,6 +199,8 @@ pub struct ClientLink {
     state: State,
     requests: Requests,
     keepalive: KeepaliveTimer,
+    /// The silence, by its beginning, of which [`ClientLinkEvent::Quiet`] has told.
+    quiet_told: Option<u64>,
     events: VecDeque<ClientLinkEvent>,
 }
 
@@ -216,6 +223,7 @@ impl ClientLink {
             state: State::Idle,
             requests: Requests::default(),
             keepalive: KeepaliveTimer::default(),
+            quiet_told: None,
             events: VecDeque::new(),
         }
     }
@@ -281,6 +289,12 @@ impl ClientLink {
         }
     }
 
+    /// Whether nothing has been heard for so long that there is doubt ([`ClientLinkConfig::quiet_us`]).
+    #[must_use]
+    pub fn is_quiet(&self, now: Now) -> bool {
+        self.silent_since().is_some_and(|since| now.mono_us >= since.saturating_add(self.config.quiet_us))
+    }
+
     /// Requests without an answer.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -343,6 +357,7 @@ impl ClientLink {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.tell_if_quiet(now);
         match &self.state {
             State::Idle => {}
             State::Greeting(handshake) => {
@@ -391,16 +406,35 @@ impl ClientLink {
     /// When [`Self::handle_timeout`] wants to be called, followed by [`Self::poll_transmit`] (µs).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
+        let since = self.silent_since().filter(|since| self.quiet_told != Some(*since));
+        let quiet = since.map(|since| since.saturating_add(self.config.quiet_us));
         match &self.state {
             State::Idle => None,
-            State::Greeting(handshake) => Some(handshake.deadline()),
+            State::Greeting(handshake) => Some(handshake.deadline()).into_iter().chain(quiet).min(),
             State::Established(session) => {
                 let silent = self.requests.silent_since().map(|since| since + self.config.silence_us);
-                [Some(session.expires_us), self.requests.deadline(), silent, self.keepalive.deadline()]
+                [Some(session.expires_us), self.requests.deadline(), silent, quiet, self.keepalive.deadline()]
                     .into_iter()
                     .flatten()
                     .min()
             }
+        }
+    }
+
+    /// Since when something is unanswered and nothing else was heard.
+    fn silent_since(&self) -> Option<u64> {
+        match &self.state {
+            State::Idle => None,
+            State::Greeting(handshake) => Some(handshake.began_us()),
+            State::Established(_) => self.requests.silent_since(),
+        }
+    }
+
+    fn tell_if_quiet(&mut self, now: Now) {
+        let since = self.silent_since();
+        if self.is_quiet(now) && self.quiet_told != since {
+            self.quiet_told = since;
+            self.events.push_back(ClientLinkEvent::Quiet);
         }
     }
 

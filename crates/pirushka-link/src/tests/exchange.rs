@@ -46,9 +46,28 @@ fn nothing_at_the_address_is_unreachable_after_fifteen_seconds() {
     pair.loss_permille = 1000;
     pair.client.connect(pair.now, at(PEER));
     pair.run(14 * SECOND);
-    assert_eq!(pair.events, vec![]);
+    assert_eq!(pair.events, vec![ClientLinkEvent::Quiet]);
     pair.run(2 * SECOND);
-    assert_eq!(pair.events, vec![ClientLinkEvent::Lost { reason: LostReason::Unreachable }]);
+    assert_eq!(pair.events.last(), Some(&ClientLinkEvent::Lost { reason: LostReason::Unreachable }));
+}
+
+#[test]
+fn four_seconds_without_an_answer_are_told_once_and_the_next_time_again() {
+    let mut pair = Pair::established();
+    let told = |pair: &Pair| pair.events.iter().filter(|event| **event == ClientLinkEvent::Quiet).count();
+    for silences in 1..=2 {
+        pair.loss_permille = 1000;
+        pair.client.request(pair.now, &poll(), Class::Control);
+        pair.run(3 * SECOND);
+        assert_eq!((told(&pair), pair.client.is_quiet(pair.now)), (silences - 1, false));
+        pair.run(2 * SECOND);
+        assert_eq!((told(&pair), pair.client.is_quiet(pair.now)), (silences, true));
+        pair.run(5 * SECOND);
+        pair.loss_permille = 0;
+        pair.run(10 * SECOND);
+        assert_eq!((told(&pair), pair.client.is_quiet(pair.now)), (silences, false), "it was there after all");
+        assert_eq!((pair.answers(), pair.client.is_established()), (silences, true));
+    }
 }
 
 #[test]

@@ -108,6 +108,7 @@ impl Storm {
                 ClientLinkEvent::Established { .. }
                 | ClientLinkEvent::Pushed { .. }
                 | ClientLinkEvent::Polled { .. }
+                | ClientLinkEvent::Quiet
                 | ClientLinkEvent::Superseded => {}
             }
         }

@@ -12,7 +12,7 @@ fn a_client_that_holds_another_peer_id_gets_no_answer_and_no_session() {
         let mut pair = Pair::with_peer_id(client, peer, PeerKey::generate([66; 32]).peer_id());
         pair.client.connect(pair.now, at(PEER));
         pair.run(MINUTE);
-        assert_eq!(pair.events, vec![ClientLinkEvent::Lost { reason: LostReason::Unreachable }]);
+        assert_eq!(pair.events, [ClientLinkEvent::Quiet, ClientLinkEvent::Lost { reason: LostReason::Unreachable }]);
         assert_eq!(pair.peer.counters().packets_out, 0);
         assert_eq!(pair.peer.session_count(), 0);
     }

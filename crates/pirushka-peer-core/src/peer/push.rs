@@ -4,7 +4,7 @@ use pirushka_link::SessionHandle;
 use pirushka_wire::{Frame, Incarnation, Now, Ranges, RequestId};
 
 use super::{Answer, Due, Peer};
-use crate::limits::FLIGHT_OVERHEAD;
+use crate::limits::{ACTIVE_SILENCE_US, FLIGHT_OVERHEAD};
 use crate::refusal::Refusal;
 use crate::store::UserId;
 
@@ -100,7 +100,18 @@ impl Peer {
         if self.presence.is_superseded(user, session) {
             // The frame that said so may have been lost.
             self.link.send(session, &Frame::Superseded);
+            self.end_silent_active(now, user);
         }
         Ok(Answer::Given)
+    }
+
+    /// Another copy of the profile asks, and the one that gets the pushes may have gone without a word.
+    fn end_silent_active(&mut self, now: Now, user: UserId) {
+        let Some(active) = self.presence.active(user) else { return };
+        let heard_us = self.link.last_heard_us(active).unwrap_or_default();
+        if now.mono_us.saturating_sub(heard_us) >= ACTIVE_SILENCE_US {
+            self.link.close_with_notice(active);
+            self.session_over(now, active);
+        }
     }
 }

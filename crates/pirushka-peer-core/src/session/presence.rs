@@ -1,7 +1,8 @@
 //! Who is here: a user's live sessions, and which of them gets the pushes.
 //!
-//! The newest registration does. A session of another copy of the profile that it takes them from is told SUPERSEDED,
-//! and never gets them back by itself: two copies of one profile would break each other's end-to-end sessions.
+//! The newest registration does. A session of another copy of the profile that it takes them from is told SUPERSEDED: two
+//! copies of one profile would break each other's end-to-end sessions. When the copy that has them is gone, those that are
+//! left are ended, so that whoever still runs registers anew: nothing may lie here unfetched with its owner present.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ pub(crate) struct Presence<S> {
 struct Here<S> {
     /// In the order of registration.
     sessions: Vec<(S, InstanceId)>,
-    /// The session that gets PUSH and may ACK; none after it left and only superseded ones remain.
+    /// The session that gets PUSH and may ACK; none from when it left until the superseded ones, too, have.
     active: Option<S>,
     delivery: Delivery,
 }
@@ -37,13 +38,15 @@ pub(crate) struct Joined<S> {
 
 /// What is left when a session is over.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Left {
+pub(crate) enum Left<S> {
     /// Nobody: the user is away.
     Nobody,
     /// Others, and one of them gets the pushes now.
     Handed,
     /// Others, and nothing changed for them.
     Others,
+    /// Only sessions of other copies, which were superseded; they have to go.
+    Superseded(Vec<S>),
 }
 
 impl<S> Default for Presence<S> {
@@ -90,7 +93,7 @@ impl<S: Copy + Ord> Presence<S> {
     }
 
     /// A session is over.
-    pub(crate) fn leave(&mut self, user: UserId, session: S) -> Left {
+    pub(crate) fn leave(&mut self, user: UserId, session: S) -> Left<S> {
         let Some(here) = self.here.get_mut(&user) else { return Left::Nobody };
         let instance = here.sessions.iter().find(|(s, _)| *s == session).map(|(_, instance)| *instance);
         here.sessions.retain(|(s, _)| *s != session);
@@ -104,7 +107,10 @@ impl<S: Copy + Ord> Presence<S> {
         let next = here.sessions.iter().rev().find(|(_, other)| Some(*other) == instance);
         here.active = next.map(|(s, _)| *s);
         here.delivery.restart();
-        if here.active.is_some() { Left::Handed } else { Left::Others }
+        match here.active {
+            Some(_) => Left::Handed,
+            None => Left::Superseded(here.sessions.iter().map(|(s, _)| *s).collect()),
+        }
     }
 
     /// The session that gets the pushes.
@@ -157,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn pushes_go_back_to_a_session_of_the_same_copy_and_never_to_a_superseded_one() {
+    fn pushes_go_back_to_a_session_of_the_same_copy_and_superseded_ones_end_with_the_last_of_it() {
         let mut presence = Presence::default();
         presence.join(USER, 1, COPY, |_| 0);
         presence.join(USER, 2, PHONE, |_| 0);
         presence.join(USER, 3, PHONE, |_| 0);
         assert_eq!(presence.leave(USER, 3), Left::Handed);
         assert_eq!(presence.active(USER), Some(2));
-        assert_eq!(presence.leave(USER, 2), Left::Others);
+        assert_eq!(presence.leave(USER, 2), Left::Superseded(vec![1]));
         assert_eq!(presence.active(USER), None);
         assert_eq!(presence.leave(USER, 1), Left::Nobody);
         assert_eq!(presence.len(), 0);

@@ -1,6 +1,7 @@
 //! Who may register, as whom, and what it does to other sessions.
 
 use pirushka_identity::root_signature_input;
+use pirushka_link::LostReason;
 use pirushka_wire::frame::error_code;
 use pirushka_wire::time::{MINUTE, SECOND};
 use pirushka_wire::{Params, PeerId, Root, Signature};
@@ -167,6 +168,25 @@ fn another_copy_of_the_profile_takes_the_pushes_and_the_first_is_told() {
     assert_eq!(world.held(), 1, "only the newest registration may acknowledge");
     world.ask(phone, &Frame::Poll { request: NO_REQUEST });
     assert!(world.events(phone).contains(&ClientLinkEvent::Superseded), "said again, should it have been lost");
+}
+
+#[test]
+fn when_the_other_copy_has_gone_the_superseded_one_is_sent_to_register_anew() {
+    let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
+    let (phone, copy, sender) = (world.client(), world.client(), world.client());
+    world.register(phone, &bob);
+    world.queue_set(phone, 1);
+    let root = world.register_packet(copy, &bob);
+    world.ask(copy, &registration(InstanceId([2; 16]), &root));
+    let now = world.now;
+    world.clients[copy].link.close(now);
+    world.run(SECOND);
+    let closed = |event: &ClientLinkEvent| *event == ClientLinkEvent::Lost { reason: LostReason::Closed };
+    assert!(world.events(phone).iter().any(closed));
+    world.deposit(sender, 1, 42);
+    let again = world.client();
+    world.register(again, &bob);
+    assert_eq!(world.pushed(again), vec![(1, 42)], "what came in between waited");
 }
 
 #[test]
