@@ -212,8 +212,9 @@ impl Store {
     pub(crate) fn set_config(&mut self, config: &PeerConfig) {
         self.config = config.clone();
         self.ledger.set_cap(config.ram_bytes);
-        self.new_users.set_sources_max(prefixes_max(config));
-        self.one_time_packages.set_sources_max(prefixes_max(config));
+        for table in [&mut self.new_users, &mut self.worked_intros, &mut self.one_time_packages] {
+            table.set_sources_max(prefixes_max(config));
+        }
         self.registry.for_each(|user| user.queues.set_reserve(config.queue_reserve_bytes));
     }
 

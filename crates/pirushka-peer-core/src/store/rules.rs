@@ -120,6 +120,14 @@ fn full_says_when_asking_again_makes_sense() {
 }
 
 #[test]
+fn another_number_of_networks_counts_for_every_table_of_networks() {
+    let mut desk = Desk::new(&PeerConfig::default());
+    desk.store.set_config(&PeerConfig { prefixes_max: 100, ..PeerConfig::default() });
+    let Store { new_users, worked_intros, one_time_packages, .. } = &desk.store;
+    assert_eq!([new_users, worked_intros, one_time_packages].map(Hourly::sources_max), [100; 3]);
+}
+
+#[test]
 fn an_envelope_of_no_size_of_ours_is_refused_and_the_largest_is_taken() {
     let (mut desk, bob) = (Desk::new(&PeerConfig::default()), person(1));
     let registered = desk.register(&bob);
