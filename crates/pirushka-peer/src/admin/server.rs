@@ -1,11 +1,10 @@
 //! Connections: few, short, and in one thread that nothing waits for.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -14,15 +13,19 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::pages::Pages;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::observer::Observer;
 
-/// Connections at the same time; further ones wait with the kernel.
-const CONNECTIONS_MAX: usize = 16;
+/// Connections at the same time. When there is one more, the oldest gives way: it had the longest to say what it wants,
+/// so askers who say nothing keep nobody out.
+const CONNECTIONS_MAX: usize = 32;
+/// How long an asker may take to say what it wants.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 /// How long one connection may take altogether. There is one request in each.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest head of a request.
@@ -34,7 +37,7 @@ pub(crate) struct Server {
     local: SocketAddr,
     /// Closing it ends the thread.
     bell: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Server {
@@ -92,17 +95,24 @@ pub(crate) fn listen(config: &Config) -> Result<Option<TcpListener>, Failure> {
 
 async fn serve(listener: TcpListener, pages: Pages) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let (pages, places) = (Rc::new(pages), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    let pages = Rc::new(pages);
+    let mut open = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
+                open.retain(|conversation: &JoinHandle<()>| !conversation.is_finished());
+                if open.len() >= CONNECTIONS_MAX
+                    && let Some(oldest) = open.pop_front()
+                {
+                    oldest.abort();
+                }
                 let pages = Rc::clone(&pages);
-                tokio::task::spawn_local(async move {
+                open.push_back(tokio::task::spawn_local(async move {
                     // Whatever goes wrong with one asker is that asker's affair.
                     let _ = tokio::time::timeout(PATIENCE, converse(stream, &pages)).await;
-                    drop(place);
-                });
+                }));
+                // Who is here is heard before the next one is let in.
+                tokio::task::yield_now().await;
             }
             // Out of descriptors, mostly: better a pause than a thread that spins.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -117,7 +127,7 @@ async fn converse(stream: TcpStream, pages: &Pages) -> Result<(), hyper::Error> 
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(HEAD_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer)

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -82,6 +82,20 @@ fn junk_and_askers_who_say_nothing_hinder_nobody() {
     assert!(!answer.contains("200 OK"), "{answer}");
     assert!(get(at, "/healthz").ends_with("ok\n"));
     assert!(Client::of(daemon.text("address")).connects());
+    drop(silent);
+}
+
+#[test]
+fn while_two_hundred_askers_say_nothing_others_are_answered_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(dir.path(), &["--set", "admin.listen=127.0.0.1:0"]);
+    let at = daemon.text("admin");
+    let silent: Vec<_> = (0..200).map(|_| TcpStream::connect(at).unwrap()).collect();
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let began = Instant::now();
+        assert!(get(at, path).starts_with("HTTP/1.1 200 OK\r\n"), "{path}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{path}: {:?}", began.elapsed());
+    }
     drop(silent);
 }
 
