@@ -42,70 +42,75 @@ impl Files {
 }
 
 pub(super) fn folder(facts: &Files) -> Finding {
-    const CHECK: &str = "data folder";
-    let dir = facts.dir.display();
+    let place = Place { check: "data folder", path: facts.dir.display().to_string() };
     let folder = match &facts.folder {
         Ok(Some(folder)) => folder,
-        Ok(None) => return Finding::fine(CHECK, format!("{dir} is not there yet; the first start makes it")),
-        Err(error) => {
-            let what = format!("cannot look at {dir}: {error}");
-            return Finding::problem(
-                CHECK,
-                what,
-                "without its key no peer starts",
-                "ask as the user who runs the peer, or as root",
-            );
-        }
+        Ok(None) => return place.fine("is not there yet; the first start makes it"),
+        Err(error) => return place.unseen(error),
     };
     let user = facts.user();
     if folder.mode & 0o022 != 0 {
-        let why = "others may write to it, so they could replace the key; the peer refuses to start";
-        let what = format!("{dir} has mode {:04o}", folder.mode);
-        return Finding::problem(CHECK, what, why, format!("chmod go-w {dir}"));
+        return place.wide(folder, "others may write to it, so they could replace the key", "go-w");
     }
     if folder.user != 0 && folder.user != user {
-        let what = format!("{dir} belongs to user {}, the peer runs as user {user}", folder.user);
-        let why = "its owner could replace the key; the peer refuses to start";
-        return Finding::problem(CHECK, what, why, format!("chown {user} {dir}"));
+        return place.foreign(folder, user, "its owner could replace the key; the peer refuses to start");
     }
-    Finding::fine(CHECK, format!("{dir} is for its owner only to write to"))
+    place.fine("is for its owner only to write to")
 }
 
 pub(super) fn key(facts: &Files) -> Finding {
     const CHECK: &str = "key";
-    let path = facts.dir.join(crate::KEY_NAME).display().to_string();
+    let place = Place { check: CHECK, path: facts.dir.join(crate::KEY_NAME).display().to_string() };
     let key = match &facts.key {
         Ok(Some(key)) => key,
         Ok(None) => return Finding::fine(CHECK, "there is none yet; the first start makes one"),
         Err(_) if facts.is_for_somebody_else() => {
             return Finding::not_applicable(CHECK, "only the peer's own user and root may look at it");
         }
-        Err(error) => {
-            let what = format!("cannot look at {path}: {error}");
-            return Finding::problem(
-                CHECK,
-                what,
-                "without its key no peer starts",
-                "ask as the user who runs the peer, or as root",
-            );
-        }
+        Err(error) => return place.unseen(error),
     };
     let user = facts.user();
     if key.mode & 0o077 != 0 {
-        let what = format!("{path} has mode {:04o}", key.mode);
-        let why = "others may read it, and whoever has the key can pretend to be this peer; the peer refuses to start";
-        return Finding::problem(CHECK, what, why, format!("chmod 600 {path}"));
+        return place.wide(key, "others may read it, and whoever has the key can pretend to be this peer", "600");
     }
     if key.user != user && user != 0 {
-        let what = format!("{path} belongs to user {}, the peer runs as user {user}", key.user);
-        return Finding::problem(CHECK, what, "the peer cannot read it", format!("chown {user} {path}"));
+        return place.foreign(key, user, "the peer cannot read it");
     }
     match &facts.content {
-        Ok(()) => Finding::fine(CHECK, format!("{path} is whole and for its owner only; keep a copy elsewhere")),
+        Ok(()) => place.fine("is whole and for its owner only; keep a copy elsewhere"),
         Err(_) if facts.is_for_somebody_else() => {
             Finding::not_applicable(CHECK, "only the peer's own user and root may read it")
         }
         Err(failure) => Finding::problem(CHECK, &failure.what, &failure.cause, &failure.remedy),
+    }
+}
+
+/// What can be said of a folder and of a file alike.
+struct Place {
+    check: &'static str,
+    path: String,
+}
+
+impl Place {
+    fn fine(&self, what: &str) -> Finding {
+        Finding::fine(self.check, format!("{} {what}", self.path))
+    }
+
+    fn unseen(&self, error: &str) -> Finding {
+        let what = format!("cannot look at {}: {error}", self.path);
+        let fix = "ask as the user who runs the peer, or as root";
+        Finding::problem(self.check, what, "without its key no peer starts", fix)
+    }
+
+    fn wide(&self, owned: &Owned, why: &str, mode: &str) -> Finding {
+        let what = format!("{} has mode {:04o}", self.path, owned.mode);
+        let fix = format!("chmod {mode} {}", self.path);
+        Finding::problem(self.check, what, format!("{why}; the peer refuses to start"), fix)
+    }
+
+    fn foreign(&self, owned: &Owned, user: u32, why: &str) -> Finding {
+        let what = format!("{} belongs to user {}, the peer runs as user {user}", self.path, owned.user);
+        Finding::problem(self.check, what, why, format!("chown {user} {}", self.path))
     }
 }
 
