@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands;
-use crate::config::{Advertised, Config, Kind, Loaded, Sources, Written, listen_address, load};
+use crate::config::{self, Advertised, Config, Kind, Loaded, Sources, Written, is_no_setting, listen_address, load};
 use crate::control;
 use crate::failure::Failure;
 use crate::{output, paths, usage};
@@ -138,7 +138,8 @@ enum ConfigCommand {
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, for example users.queues=100")?;
+    let parts = text.split_once('=').filter(|(key, _)| !key.trim().is_empty());
+    let (key, value) = parts.ok_or("expected KEY=VALUE, for example users.queues=100")?;
     Ok((key.trim().into(), value.trim().into()))
 }
 
@@ -207,7 +208,10 @@ impl Cli {
             }
             Some(Command::Doctor) => commands::doctor(self.load(), json),
             Some(Command::Unit(ref args)) => {
-                commands::unit(args.clone(), &self.load()?, paths::config_named(self.config.clone()), json)
+                let file = paths::config_file(self.config.clone());
+                // A service may be set up before its configuration is there.
+                let there = file.clone().filter(|file| !matches!(file.try_exists(), Ok(false)));
+                commands::unit(args.clone(), &self.load_file(there)?, file.filter(|file| !paths::is_usual(file)), json)
             }
             Some(Command::Config(ConfigCommand::Check)) => {
                 let file = paths::config_file(self.config.clone());
@@ -236,7 +240,7 @@ impl Cli {
     /// if it can be found.
     fn load_place(&self) -> Result<Config, Failure> {
         self.load().map(|loaded| loaded.config).or_else(|failure| {
-            let named = std::env::var_os("PIRUSHKAD_DATA_DIR").map(PathBuf::from);
+            let named = std::env::var_os("PIRUSHKAD_DATA_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
             let written = || data_dir_in(&paths::config_file(self.config.clone())?);
             let place = self.data_dir.clone().or(named).or_else(written);
             let config = Config { data_dir: place, ..Config::default() };
@@ -246,11 +250,28 @@ impl Cli {
     }
 
     fn load(&self) -> Result<Loaded, Failure> {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("PIRUSHKAD_"))
-            .collect();
-        self.load_from(paths::config_file(self.config.clone()), environment)
+        self.load_file(paths::config_file(self.config.clone()))
+    }
+
+    fn load_file(&self, file: Option<PathBuf>) -> Result<Loaded, Failure> {
+        let mut environment = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.into_string().ok().filter(|name| name.starts_with("PIRUSHKAD_")) else { continue };
+            match value.into_string() {
+                Ok(value) => environment.push((name, value)),
+                // Paths need not be text.
+                Err(_) if is_no_setting(&name) => {}
+                Err(_) => {
+                    return Err(Failure::configuration(
+                        "config.bad_value",
+                        "the configuration is not valid",
+                        format!("${name}: its value is not text (UTF-8)"),
+                        format!("unset {name}; a folder whose name is not text: pirushkad --data-dir DIR"),
+                    ));
+                }
+            }
+        }
+        self.load_from(file, environment)
     }
 
     fn load_from(&self, file: Option<PathBuf>, environment: Vec<(String, String)>) -> Result<Loaded, Failure> {
@@ -276,7 +297,7 @@ impl Cli {
 
 /// The data folder that a file names which is perhaps not a valid configuration.
 fn data_dir_in(file: &std::path::Path) -> Option<PathBuf> {
-    let table: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
+    let table: toml::Table = config::read(file).ok()?.parse().ok()?;
     table.get("data_dir")?.as_str().map(PathBuf::from)
 }
 

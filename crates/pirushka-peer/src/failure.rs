@@ -3,6 +3,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use serde::Deserialize as _;
+
+use crate::config::Fault;
+
 /// What an exit code means; the same numbers as the `pirushka` program's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -35,9 +39,22 @@ pub struct Failure {
     pub cause: String,
     /// What to do, with the command where there is one.
     pub remedy: String,
+    /// Of a configuration that is not valid: its faults one by one, for programs. `cause` says the same.
+    pub faults: Vec<Fault>,
 }
 
 impl Failure {
+    pub(crate) fn new(
+        code: &'static str,
+        exit: Exit,
+        what: impl Into<String>,
+        cause: impl fmt::Display,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let (what, cause, remedy) = (what.into(), cause.to_string(), remedy.into());
+        Self { code, exit, what, cause, remedy, faults: Vec::new() }
+    }
+
     /// A failure of the configuration, the key or the socket.
     pub(crate) fn configuration(
         code: &'static str,
@@ -45,19 +62,13 @@ impl Failure {
         cause: impl fmt::Display,
         remedy: impl Into<String>,
     ) -> Self {
-        let (what, cause, remedy) = (what.into(), cause.to_string(), remedy.into());
-        Self { code, exit: Exit::Configuration, what, cause, remedy }
+        Self::new(code, Exit::Configuration, what, cause, remedy)
     }
 
     /// A failure that nobody thought of.
     pub(crate) fn unexpected(what: impl Into<String>, cause: impl fmt::Display) -> Self {
-        Self {
-            code: "unexpected",
-            exit: Exit::Unexpected,
-            what: what.into(),
-            cause: cause.to_string(),
-            remedy: "try again; if it happens again, it is worth a bug report".into(),
-        }
+        let remedy = "try again; if it happens again, it is worth a bug report";
+        Self::new("unexpected", Exit::Unexpected, what, cause, remedy)
     }
 
     /// Reads [`Self::to_json`]; `None` if it is no failure.
@@ -74,22 +85,27 @@ impl Failure {
         }
         // One per process, which ends with it.
         let code = text("code")?.leak();
-        Some(Self { code, exit, what: text("what")?, cause: text("cause")?, remedy: text("remedy")? })
+        let faults = json.get("faults").and_then(|faults| Vec::deserialize(faults).ok()).unwrap_or_default();
+        Some(Self { faults, ..Self::new(code, exit, text("what")?, text("cause")?, text("remedy")?) })
     }
 
     /// As one line for programs.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        let Self { code, exit, what, cause, remedy } = self;
-        serde_json::json!({
+        let Self { code, exit, what, cause, remedy, faults } = self;
+        let mut json = serde_json::json!({
             "v": 1, "event": "error", "code": code, "exit": *exit as u8, "what": what, "cause": cause, "remedy": remedy,
-        })
+        });
+        if !faults.is_empty() {
+            json["faults"] = faults.iter().map(Fault::to_json).collect();
+        }
+        json
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code: _, exit: _, what, cause, remedy } = self;
+        let Self { code: _, exit: _, what, cause, remedy, faults: _ } = self;
         write!(f, "error:  {what}\ncause:  {cause}\nremedy: {remedy}")
     }
 }

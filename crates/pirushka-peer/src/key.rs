@@ -13,6 +13,7 @@ use pirushka_peer_core::PeerKey;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::regular;
 
 /// Name of the key file in the data folder.
 pub const KEY_NAME: &str = "key";
@@ -61,10 +62,12 @@ fn create_folder(dir: &Path) -> Result<(), Failure> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir).map_err(|error| {
+        let is_no_folder = error.kind() == io::ErrorKind::AlreadyExists;
+        let cause = if is_no_folder { "it is there and no folder".to_owned() } else { error.to_string() };
         Failure::configuration(
             "data_dir.not_created",
             format!("cannot use the data folder {}", dir.display()),
-            error,
+            cause,
             "name a folder that this user may write to: pirushkad --data-dir DIR",
         )
     })?;
@@ -145,8 +148,8 @@ fn publish(beside: &Path, path: &Path) -> io::Result<bool> {
 /// As [`read_or_create`].
 pub(crate) fn read(path: &Path) -> Result<PeerKey, Failure> {
     let unreadable = |error: io::Error| refused("key.unreadable", path, "read", &error);
-    let file = File::open(path).map_err(unreadable)?;
-    check_file(path, &file)?;
+    let file = regular::open(path).map_err(unreadable)?;
+    check_mode(path, &file.metadata().map_err(unreadable)?)?;
     // Room for all of it at once: growing would leave pieces of the secret in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_MAX as usize + 1));
     file.take(FILE_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -162,15 +165,6 @@ pub(crate) fn read(path: &Path) -> Result<PeerKey, Failure> {
             ),
         )
     })
-}
-
-fn check_file(path: &Path, file: &File) -> Result<(), Failure> {
-    let metadata = file.metadata().map_err(|error| refused("key.unreadable", path, "read", &error))?;
-    if !metadata.is_file() {
-        let error = io::Error::other("it is not a file");
-        return Err(refused("key.unreadable", path, "read", &error));
-    }
-    check_mode(path, &metadata)
 }
 
 #[cfg(unix)]
@@ -229,6 +223,15 @@ fn refused(code: &'static str, path: &Path, verb: &str, error: &io::Error) -> Fa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_in_the_place_of_the_folder_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        let failure = read_or_create(&file).unwrap_err();
+        assert_eq!((failure.code, failure.cause.as_str()), ("data_dir.not_created", "it is there and no folder"));
+    }
 
     #[test]
     fn the_first_start_makes_a_key_and_later_ones_find_it() {

@@ -11,6 +11,7 @@
 //! | `running.rs` | key, socket, shards and control socket put together; start and stop |
 //! | `key.rs` | the only thing that is ever written to disk |
 //! | `config/` | the table of all settings; file, environment, flags |
+//! | `regular.rs` | files that are read, and nothing that only looks like one |
 //! | `operator.rs`, `observer.rs` | what the operator may order and ask: totals, limits, reload, block, drain |
 //! | `control.rs`, `status.rs`, `limits.rs` | how it is asked, and the answers |
 //! | `meter.rs` | what the process takes of the machine's memory |
@@ -62,6 +63,7 @@ mod operator;
 mod output;
 mod paths;
 mod qr;
+mod regular;
 mod running;
 mod shard;
 mod signals;

@@ -42,7 +42,7 @@ impl Limits {
     pub(crate) fn of(config: &Config, status: &Status) -> Self {
         let limits = SETTINGS.iter().filter_map(|setting| {
             let (each, used) = what(setting.key, status)?;
-            let limit = setting.shown(config).trim_matches('"').to_owned();
+            let limit = setting.plain(config);
             let (used, unit) = used.map_or((None, None), |(used, unit)| (Some(used), Some(unit.to_owned())));
             Some(Limit { key: setting.key.into(), limit, each: each.into(), used, unit })
         });

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pirushka_peer_core::{Block, BlockList};
 use serde_json::{Value, json};
@@ -14,10 +14,15 @@ use crate::config::{Config, Reload};
 use crate::failure::{Exit, Failure};
 use crate::notify;
 use crate::observer::Observer;
+use crate::running::Process;
 use crate::shard::{Line, Order};
 
 /// Networks that may be blocked by command; a longer list belongs into the configuration.
 const BLOCKS_MAX: usize = 10_000;
+/// Networks in one answer; whoever wants more asks for the next ones.
+const BLOCKS_PER_ANSWER: usize = 2_000;
+/// The longest time that anybody may give a stopping peer.
+const DRAIN_MAX: Duration = Duration::from_secs(3_600);
 
 /// Reads the configuration again, from where it was read at the start.
 pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Config, Failure> + Send>;
@@ -27,6 +32,8 @@ pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Config, Failure> + Send>;
 pub(crate) struct Operator {
     lines: Arc<Vec<Line>>,
     observer: Observer,
+    /// Only a peer with a process of its own speaks to the service manager.
+    process: Process,
     state: Arc<Mutex<State>>,
 }
 
@@ -36,6 +43,17 @@ struct State {
     read_again: Option<ReadAgain>,
     /// Blocked by command, until the process ends.
     blocked: BTreeSet<Block>,
+    /// When a stopping peer ends at the latest.
+    ends: Option<Instant>,
+}
+
+/// What came of the wish that the peer stops.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draining {
+    /// How long it takes at most.
+    pub(crate) within: Duration,
+    /// Whether it was stopping already; then the earlier end counts.
+    pub(crate) already: bool,
 }
 
 impl fmt::Debug for State {
@@ -46,9 +64,9 @@ impl fmt::Debug for State {
 
 impl Operator {
     /// Of a peer that runs with this configuration.
-    pub(crate) fn new(lines: Vec<Line>, observer: Observer, config: Config) -> Self {
-        let state = State { config, read_again: None, blocked: BTreeSet::new() };
-        let operator = Self { lines: Arc::new(lines), observer, state: Arc::new(Mutex::new(state)) };
+    pub(crate) fn new(lines: Vec<Line>, observer: Observer, config: Config, process: Process) -> Self {
+        let state = State { config, read_again: None, blocked: BTreeSet::new(), ends: None };
+        let operator = Self { lines: Arc::new(lines), observer, process, state: Arc::new(Mutex::new(state)) };
         operator.with(|state| operator.order_blocks(state));
         operator
     }
@@ -63,11 +81,6 @@ impl Operator {
         self.observer.clone()
     }
 
-    /// How long the peer may go on handing out what it holds when it is asked to end.
-    pub(crate) fn drain_time(&self) -> Duration {
-        self.with(|state| Duration::from_micros(state.config.drain_us))
-    }
-
     /// Answers one line of the control socket with one line of JSON.
     pub(crate) fn answer(&self, question: &str) -> String {
         let words: Vec<&str> = question.split_whitespace().collect();
@@ -75,9 +88,13 @@ impl Operator {
             ["status"] => self.observer.status().and_then(|status| serde_json::to_value(status).ok()).ok_or_else(busy),
             ["limits"] => self.limits(),
             ["reload"] => self.reload().map(|reload| reload.to_json()),
-            ["drain"] => Ok(self.drain(None)),
-            ["drain", within] => within.parse().map(|ms| self.drain(Some(ms))).map_err(|_| unknown(question)),
-            ["block", "list"] => Ok(self.blocks()),
+            ["drain"] => Ok(self.drain(None).to_json()),
+            ["drain", within] => {
+                let within = within.parse().map(Duration::from_millis).map_err(|_| unknown(question));
+                within.map(|within| self.drain(Some(within)).to_json())
+            }
+            ["block", "list"] => Ok(self.blocks(0)),
+            ["block", "list", from] => from.parse().map(|from| self.blocks(from)).map_err(|_| unknown(question)),
             ["block", "add", network] => self.block(network, true),
             ["block", "remove", network] => self.block(network, false),
             _ => Err(unknown(question)),
@@ -92,27 +109,42 @@ impl Operator {
             let Some(read_again) = &state.read_again else {
                 return Err(Failure::unexpected("there is no configuration to read again", "this peer was given one"));
             };
-            notify::reloading();
+            // A manager that knows of the end takes "ready" for a new beginning.
+            let tells = self.process == Process::Own && state.ends.is_none();
+            if tells {
+                notify::reloading();
+            }
             let read = read_again();
-            notify::ready();
+            if tells {
+                notify::ready();
+            }
             let reload = Reload::of(&state.config, read?);
+            if !self.order(|| Order::Limits(Box::new(reload.config.peer.clone()))) {
+                return Err(busy());
+            }
             reload.changes.iter().for_each(|change| tracing::info!("{change}"));
             state.config = reload.config.clone();
-            for line in self.lines.iter() {
-                line.order(Order::Limits(Box::new(state.config.peer.clone())));
-            }
             self.order_blocks(state);
             Ok(reload)
         })
     }
 
-    fn drain(&self, within_ms: Option<u64>) -> Value {
-        let within = within_ms.map_or_else(|| self.drain_time(), Duration::from_millis);
-        tracing::info!(seconds = within.as_secs(), "asked to stop; taking nothing new");
-        for line in self.lines.iter() {
-            line.order(Order::Drain(within));
-        }
-        json!({"v": 1, "event": "draining", "within_ms": within.as_millis() as u64})
+    /// Lets the peer take nothing new, hand out what there is for so long (without a time as configured), and end. Asked
+    /// again, the earlier end counts.
+    pub(crate) fn drain(&self, within: Option<Duration>) -> Draining {
+        self.with(|state| {
+            let asked = within.unwrap_or_else(|| Duration::from_micros(state.config.drain_us)).min(DRAIN_MAX);
+            let (now, already) = (Instant::now(), state.ends.is_some());
+            let left = state.ends.map(|ends| ends.saturating_duration_since(now));
+            let within = left.map_or(asked, |left| left.min(asked));
+            state.ends = Some(now + within);
+            if self.process == Process::Own {
+                notify::stopping(within);
+            }
+            tracing::info!(seconds = within.as_secs(), "stopping; taking nothing new");
+            self.order(|| Order::Drain(within));
+            Draining { within, already }
+        })
     }
 
     fn limits(&self) -> Result<Value, Failure> {
@@ -144,27 +176,37 @@ impl Operator {
                 true => !is_configured && state.blocked.insert(block),
                 false => state.blocked.remove(&block),
             };
-            self.order_blocks(state);
-            tracing::info!(changed, "a network was {}", if add { "blocked" } else { "let in again" });
+            if changed {
+                self.order_blocks(state);
+                tracing::info!("a network was {}", if add { "blocked" } else { "let in again" });
+            }
             let event = if add { "blocked" } else { "unblocked" };
             Ok(json!({"v": 1, "event": event, "network": block.to_string(), "changed": changed}))
         })
     }
 
-    fn blocks(&self) -> Value {
+    /// What is blocked, beginning with number `from`.
+    fn blocks(&self, from: usize) -> Value {
         self.with(|state| {
             let row = |from: &'static str| move |block: &Block| json!({"network": block.to_string(), "from": from});
             let configured = state.config.blocks.iter().map(row("configuration"));
-            let commanded = state.blocked.iter().map(row("command"));
-            json!({"v": 1, "event": "blocks", "blocks": configured.chain(commanded).collect::<Vec<_>>()})
+            let all = configured.chain(state.blocked.iter().map(row("command")));
+            let blocks: Vec<_> = all.skip(from).take(BLOCKS_PER_ANSWER).collect();
+            let after = from.saturating_add(blocks.len());
+            let next = (after < state.config.blocks.len() + state.blocked.len()).then_some(after);
+            json!({"v": 1, "event": "blocks", "blocks": blocks, "next": next})
         })
     }
 
     fn order_blocks(&self, state: &State) {
         let list: BlockList = state.config.blocks.iter().chain(&state.blocked).copied().collect();
-        for line in self.lines.iter() {
-            line.order(Order::Block(list.clone()));
-        }
+        self.order(|| Order::Block(list.clone()));
+    }
+
+    /// `false`: a shard has ended.
+    fn order(&self, order: impl Fn() -> Order) -> bool {
+        // Every shard is told, whatever became of the one before.
+        self.lines.iter().filter(|line| !line.order(order())).count() == 0
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -173,32 +215,35 @@ impl Operator {
     }
 }
 
-fn refused(code: &'static str, network: &str, cause: impl fmt::Display) -> Failure {
-    Failure {
-        code,
-        exit: Exit::Usage,
-        what: format!("{network}: nothing was changed"),
-        cause: cause.to_string(),
-        remedy: "`pirushkad block list` shows what is blocked".into(),
+impl Draining {
+    fn to_json(self) -> Value {
+        let Self { within, already } = self;
+        json!({"v": 1, "event": "draining", "within_ms": within.as_millis() as u64, "was_draining": already})
     }
 }
 
-fn busy() -> Failure {
-    Failure {
-        code: "control.busy",
-        exit: Exit::Network,
-        what: "the running peer did not answer".into(),
-        cause: "it is too busy, or ending".into(),
-        remedy: "ask again".into(),
-    }
+fn refused(code: &'static str, network: &str, cause: impl fmt::Display) -> Failure {
+    let what = format!("{network}: nothing was changed");
+    Failure::new(code, Exit::Usage, what, cause, "`pirushkad block list` shows what is blocked")
+}
+
+/// The peer is there, and has no time.
+pub(crate) fn busy() -> Failure {
+    Failure::new(
+        "control.busy",
+        Exit::Network,
+        "the running peer did not answer",
+        "it is too busy, or ending",
+        "ask again",
+    )
 }
 
 fn unknown(question: &str) -> Failure {
-    Failure {
-        code: "control.unknown_question",
-        exit: Exit::Network,
-        what: "the running peer does not know this command".into(),
-        cause: format!("it was asked {:?}", question.chars().take(40).collect::<String>()),
-        remedy: "if the program was updated meanwhile, restart the peer".into(),
-    }
+    Failure::new(
+        "control.unknown_question",
+        Exit::Network,
+        "the running peer does not know this command",
+        format!("it was asked {:?}", question.chars().take(40).collect::<String>()),
+        "if the program was updated meanwhile, restart the peer",
+    )
 }

@@ -34,7 +34,7 @@ pub(crate) fn failure(failure: &Failure, json: bool) {
         data(failure.to_json());
         return;
     }
-    let Failure { code: _, exit: _, what, cause, remedy } = failure;
+    let Failure { code: _, exit: _, what, cause, remedy, faults: _ } = failure;
     advice(format_args!("{} {what}", "error: ".red()));
     advice(format_args!("cause:  {cause}\nremedy: {remedy}"));
 }

@@ -35,8 +35,13 @@ pub(crate) fn data_dir(configured: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(strategy.data_dir().join("pirushkad"))
 }
 
+/// Whether a service finds this file without being told.
+pub(crate) fn is_usual(file: &Path) -> bool {
+    file == Path::new(CONFIG_SYSTEM)
+}
+
 /// The configuration file that somebody names: by flag, else by `$PIRUSHKAD_CONFIG`.
-pub(crate) fn config_named(flag: Option<PathBuf>) -> Option<PathBuf> {
+fn config_named(flag: Option<PathBuf>) -> Option<PathBuf> {
     let variable = || std::env::var_os("PIRUSHKAD_CONFIG").filter(|path: &OsString| !path.is_empty());
     flag.or_else(|| variable().map(PathBuf::from))
 }

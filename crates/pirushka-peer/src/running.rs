@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use pirushka_peer_core::Peer;
@@ -100,7 +99,7 @@ pub(crate) fn start(config: Config, process: Process, mut warnings: Vec<String>)
         plain: config.peer.plain.is_enabled,
     };
     let observer = Observer::new(vec![shard.line.clone()], fixed);
-    let operator = Operator::new(vec![shard.line.clone()], observer.clone(), config.clone());
+    let operator = Operator::new(vec![shard.line.clone()], observer.clone(), config.clone(), process);
     let answers = operator.clone();
     let control = Server::start(control::socket_path(&data_dir), move |question| answers.answer(question))
         .map_err(|error| warnings.push(format!("`pirushkad status` will not work: {error}")))
@@ -184,11 +183,6 @@ impl RunningPeer {
         self.operator.clone()
     }
 
-    /// How long [`RunningPeer::stop`] may take.
-    pub(crate) fn drain(&self) -> Duration {
-        self.operator.drain_time()
-    }
-
     /// Signalled when a shard ends by itself. Can be taken once.
     pub(crate) fn take_shard_ended(&mut self) -> Option<Receiver<()>> {
         self.shard_ended.take()
@@ -199,7 +193,8 @@ impl RunningPeer {
     /// # Errors
     /// When it had ended before, because its socket failed.
     pub fn stop(mut self) -> io::Result<()> {
-        self.end(Order::Drain)
+        self.operator.drain(None);
+        self.join()
     }
 
     /// Ends at once, as a crash would look from outside.
@@ -207,13 +202,17 @@ impl RunningPeer {
     /// # Errors
     /// When it had ended before, because its socket failed.
     pub fn kill(mut self) -> io::Result<()> {
-        self.end(|_| Order::Stop)
+        self.end()
     }
 
-    fn end(&mut self, order: impl Fn(Duration) -> Order) -> io::Result<()> {
+    fn end(&mut self) -> io::Result<()> {
         for shard in &self.shards {
-            shard.line.order(order(self.drain()));
+            shard.line.order(Order::Stop);
         }
+        self.join()
+    }
+
+    fn join(&mut self) -> io::Result<()> {
         let mut result = Ok(());
         for shard in self.shards.drain(..) {
             let ended = shard.thread.join().unwrap_or_else(|_| Err(io::Error::other("a shard panicked")));
@@ -226,7 +225,7 @@ impl RunningPeer {
 
 impl Drop for RunningPeer {
     fn drop(&mut self) {
-        let _ = self.end(|_| Order::Stop);
+        let _ = self.end();
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Unit {
     pub(crate) user: String,
     /// The port that it listens on.
     pub(crate) port: u16,
+    /// What the service is told beside configuration and folder.
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Unit {
@@ -42,20 +44,40 @@ impl Unit {
     }
 
     fn command(&self) -> String {
-        let mut command = format!("{} run", word(&self.program));
+        // Variables are not looked for in the program's name, so a dollar stays one there.
+        let mut command = format!("{} run", argument(&text(&self.program)).replace("$$", "$"));
         if let Some(config) = &self.config {
-            let _ = write!(command, " --config {}", word(config));
+            let _ = write!(command, " --config {}", argument(&text(config)));
         }
-        let _ = write!(command, " --data-dir {}", word(&self.data_dir));
+        let _ = write!(command, " --data-dir {}", argument(&text(&self.data_dir)));
+        for word in &self.arguments {
+            let _ = write!(command, " {}", argument(word));
+        }
         command
     }
 
     /// A folder below the usual place is made and owned by the service manager; another one is opened in the sandbox.
     fn state(&self) -> String {
-        match self.data_dir.strip_prefix(STATE_ROOT).ok().filter(|rest| !rest.as_os_str().is_empty()) {
-            Some(rest) => format!("StateDirectory={}\nStateDirectoryMode=0700", word(rest)),
-            None => format!("ReadWritePaths={}", word(&self.data_dir)),
+        // A colon has a meaning of its own there.
+        let is_simple = |c: char| is_plain(c) && c != ':' || " %".contains(c);
+        let below = self.data_dir.strip_prefix(STATE_ROOT).ok().map(text);
+        match below.filter(|below| !below.is_empty() && below.chars().all(is_simple)) {
+            Some(below) => format!("StateDirectory={}\nStateDirectoryMode=0700", path(&below)),
+            None => format!("ReadWritePaths={}", path(&text(&self.data_dir))),
         }
+    }
+
+    /// A path that no unit can name, and why.
+    pub(crate) fn impossible(&self) -> Option<(&Path, &'static str)> {
+        let paths = [Some(&self.program), self.config.as_ref(), Some(&self.data_dir)];
+        paths.into_iter().flatten().find_map(|path| match path.to_str() {
+            None => Some((path.as_path(), "it is not text (UTF-8)")),
+            Some(text) if text.contains(char::is_control) => Some((path, "there is a control character in it")),
+            Some(text) if text.contains('"') && text.contains('\'') => {
+                Some((path, "there are quotes of both kinds in it"))
+            }
+            Some(_) => None,
+        })
     }
 
     /// What keeps the service from starting, with the remedy.
@@ -72,12 +94,18 @@ impl Unit {
     }
 }
 
-/// A path as one word of a unit file: quoted where it must be, and nothing in it is expanded.
-fn word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@:,=".contains(c);
-    if text.chars().all(is_plain) {
-        return text;
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || "/._-+@:,=".contains(c)
+}
+
+/// One word of a command: quoted where it must be, and nothing in it is expanded.
+fn argument(text: &str) -> String {
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
     }
     let escaped: String = text
         .chars()
@@ -89,6 +117,16 @@ fn word(path: &Path) -> String {
         })
         .collect();
     format!("\"{escaped}\"")
+}
+
+/// A path in a setting that takes paths: there a backslash is only that, and a dollar too.
+fn path(text: &str) -> String {
+    let escaped = text.replace('%', "%%");
+    match text.chars().all(is_plain) {
+        true => escaped,
+        false if text.contains('"') => format!("'{escaped}'"),
+        false => format!("\"{escaped}\""),
+    }
 }
 
 const HEAD: &str = "\
@@ -165,6 +203,7 @@ mod tests {
             data_dir: "/var/lib/pirushkad".into(),
             user: "pirushkad".into(),
             port: 7117,
+            arguments: Vec::new(),
         }
     }
 
@@ -192,7 +231,23 @@ mod tests {
         let command = "\nExecStart=/usr/bin/pirushkad run --config \"/etc/my peer/100%%.toml\" --data-dir \
                        \"/srv/a\\\"b$$c\\\\d\"\n";
         assert!(text.contains(command), "{text}");
-        assert!(text.contains("\nReadWritePaths=") && !text.contains("StateDirectory"), "{text}");
+        assert!(text.contains("\nReadWritePaths='/srv/a\"b$c\\d'\n") && !text.contains("StateDirectory"), "{text}");
+        let spaced = Unit { data_dir: "/var/lib/my peer/100%".into(), program: "/opt/a$b/p".into(), ..unit() }.render();
+        assert!(spaced.contains("\nStateDirectory=\"my peer/100%%\"\n"), "{spaced}");
+        assert!(spaced.contains("\nExecStart=\"/opt/a$b/p\" run --data-dir \"/var/lib/my peer/100%%\"\n"), "{spaced}");
+        let colon = Unit { data_dir: "/var/lib/a:b".into(), ..unit() }.render();
+        assert!(colon.contains("\nReadWritePaths=/var/lib/a:b\n"), "{colon}");
+        let told = Unit { arguments: vec!["--set".into(), "messages.hold=3 days".into()], ..unit() }.render();
+        assert!(told.contains("/pirushkad --set \"messages.hold=3 days\"\n"), "{told}");
+    }
+
+    #[test]
+    fn a_path_that_no_unit_can_name_is_found() {
+        assert_eq!(unit().impossible(), None);
+        for bad in ["/srv/a\nUser=root", "/srv/a\"b'c"] {
+            let unit = Unit { data_dir: bad.into(), ..unit() };
+            assert_eq!(unit.impossible().unwrap().0, Path::new(bad));
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(crate) fn explain(error: &clap::Error) -> Option<Failure> {
             format!("there is no command \"{}\"", given(error, ContextKind::InvalidSubcommand))
         }
         ErrorKind::ValueValidation => value(error),
+        ErrorKind::MissingRequiredArgument => {
+            format!("there is something missing: {}", given(error, ContextKind::InvalidArg))
+        }
         // The first line of the rest is a whole sentence.
         _ => {
             let text = error.to_string();
@@ -32,13 +35,8 @@ pub(crate) fn explain(error: &clap::Error) -> Option<Failure> {
         Some(suggestion) => format!("did you mean \"{suggestion}\"? `pirushkad --help` lists what there is"),
         None => "`pirushkad --help` lists what there is".into(),
     };
-    Some(Failure {
-        code: "usage",
-        exit: Exit::Usage,
-        what: "the command line cannot be understood".into(),
-        cause: clean(&cause),
-        remedy: clean(&remedy),
-    })
+    let what = "the command line cannot be understood";
+    Some(Failure::new("usage", Exit::Usage, what, clean(&cause), clean(&remedy)))
 }
 
 fn value(error: &clap::Error) -> String {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use pirushka_wire::{HomeAddress, InviteSecret, PeerAddress};
 
-use crate::advertise::{Advertisement, advertise};
+use crate::advertise::{Advertisement, advertise, trouble};
 use crate::cli::data_dir;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -50,7 +50,7 @@ fn find(config: &Config) -> Result<Advertisement, Failure> {
     let told: Option<PeerAddress> = commands::running(&dir).ok().and_then(|status| status.address.parse().ok());
     let peer_id = match told {
         Some(address) if config.host.is_none() || local.port() == 0 => {
-            return Ok(Advertisement { address, note: None });
+            return Ok(Advertisement { note: trouble(&address.host), address });
         }
         // Root, who may ask a service, should not read its key.
         Some(address) => address.peer_id,
@@ -63,11 +63,11 @@ fn find(config: &Config) -> Result<Advertisement, Failure> {
 }
 
 fn no_port_yet(local: SocketAddr) -> Failure {
-    Failure {
-        code: "address.no_port",
-        exit: Exit::Network,
-        what: "the address is not known yet".into(),
-        cause: format!("the system chooses the port when the peer starts (it is to listen on {local}), and none runs"),
-        remedy: "start it, or choose a port: pirushkad address --listen ADDR".into(),
-    }
+    Failure::new(
+        "address.no_port",
+        Exit::Network,
+        "the address is not known yet",
+        format!("the system chooses the port when the peer starts (it is to listen on {local}), and none runs"),
+        "start it, or choose a port: pirushkad address --listen ADDR",
+    )
 }

@@ -1,6 +1,6 @@
 //! `pirushkad block`: networks whose datagrams the running peer drops unread.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::data_dir;
 use crate::commands::ask;
@@ -38,12 +38,18 @@ pub(crate) fn block_remove(config: &Config, network: &str, json: bool) -> Result
 
 /// Shows what is blocked, and by what.
 pub(crate) fn block_list(config: &Config, json: bool) -> Result<(), Failure> {
-    let answer: Value = ask(&data_dir(config)?, "block list")?;
+    let dir = data_dir(config)?;
+    let mut answer: Value = ask(&dir, "block list")?;
+    let mut blocks = rows(&mut answer);
+    // A long list comes in pieces.
+    while let Some(next) = answer["next"].as_u64() {
+        answer = ask(&dir, &format!("block list {next}"))?;
+        blocks.append(&mut rows(&mut answer));
+    }
     if json {
-        output::data(&answer);
+        output::data(json!({"v": 1, "event": "blocks", "blocks": blocks}));
         return Ok(());
     }
-    let blocks = answer["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
     if blocks.is_empty() {
         output::data("nothing is blocked");
     }
@@ -54,8 +60,14 @@ pub(crate) fn block_list(config: &Config, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+fn rows(answer: &mut Value) -> Vec<Value> {
+    answer["blocks"].as_array_mut().map(std::mem::take).unwrap_or_default()
+}
+
 fn change(config: &Config, what: &str, network: &str, json: bool) -> Result<Value, Failure> {
-    let network = network.split_whitespace().collect::<String>();
+    // One word, whatever was written, and not more than a question may have.
+    let network: String = network.split_whitespace().flat_map(str::chars).take(60).collect();
+    let network = if network.is_empty() { "-" } else { &network };
     let answer: Value = ask(&data_dir(config)?, &format!("block {what} {network}"))?;
     if json {
         output::data(&answer);

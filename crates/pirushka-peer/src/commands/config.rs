@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Loaded, Origin, SETTINGS};
+use crate::config::{Loaded, Origin, SETTINGS, shortened};
 use crate::output;
 
 /// Says that the configuration is valid; if it is not, loading it has failed before.
@@ -28,7 +28,12 @@ pub(crate) fn config_show(loaded: &Loaded, origin: bool, json: bool) {
             }));
             continue;
         }
-        let value = if value.is_empty() { "none".into() } else { value };
+        let (plain, short) = (setting.plain(&loaded.config), shortened(&setting.plain(&loaded.config)));
+        let value = match () {
+            () if value.is_empty() => "none".into(),
+            () if short != plain => short,
+            () => value,
+        };
         match origin {
             true => output::data(format_args!("{:<34} {value:<16} {from}", setting.key)),
             false => output::data(format_args!("{:<34} {value}", setting.key)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::data_dir;
+use crate::commands::status::NOBODY_ANSWERS;
 use crate::commands::{ask, running};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -21,18 +22,30 @@ pub(crate) fn drain(config: &Config, within_ms: Option<u64>, wait: bool, json: b
     if json {
         output::data(&answer);
     } else {
-        let within_ms = answer["within_ms"].as_u64().unwrap_or_default();
-        output::data(format_args!("draining: nothing new is taken, {} s at most", within_ms.div_ceil(1000)));
+        let at_most_s = answer["within_ms"].as_u64().unwrap_or_default().div_ceil(1000);
+        match answer["was_draining"].as_bool() {
+            Some(true) => output::data(format_args!("draining already: {at_most_s} s at most, the earlier end counts")),
+            _ => output::data(format_args!("draining: nothing new is taken, {at_most_s} s at most")),
+        }
     }
     if !wait {
         return Ok(());
     }
-    let mut before = None;
-    // It ends by taking its socket away.
-    while let Ok(status) = running(&dir) {
-        let left = status.messages.to_hand_out;
-        if before.replace(left) != Some(left) {
-            show(left, status.clients.online, json);
+    let (mut before, mut boot) = (None, None);
+    loop {
+        match running(&dir) {
+            // A service manager may have started the next one.
+            Ok(status) if *boot.get_or_insert(status.boot.clone()) != status.boot => break,
+            Ok(status) => {
+                let left = status.messages.to_hand_out;
+                if before.replace(left) != Some(left) {
+                    show(left, status.clients.online, json);
+                }
+            }
+            // It ends by taking its socket away.
+            Err(failure) if failure.code == NOBODY_ANSWERS => break,
+            // One that is busy has not ended.
+            Err(_) => {}
         }
         std::thread::sleep(LOOK_EVERY);
     }

@@ -36,8 +36,6 @@ pub(crate) fn run(config: Config, read_again: ReadAgain, json: bool) -> Result<(
     while wishes.recv() == Ok(Wish::Reload) {
         reload(&peer.operator());
     }
-    tracing::info!("stopping");
-    notify::stopping(peer.drain());
     let result = peer.stop().map_err(|error| Failure::unexpected("the peer's socket failed", error));
     if json && result.is_ok() {
         output::data(serde_json::json!({"v": 1, "event": "stopped"}));

@@ -7,8 +7,11 @@ use crate::cli::data_dir;
 use crate::config::Config;
 use crate::control;
 use crate::failure::{Exit, Failure};
-use crate::output;
 use crate::status::Status;
+use crate::{operator, output};
+
+/// The code of a failure that means: there is no peer.
+pub(super) const NOBODY_ANSWERS: &str = "status.nobody_answers";
 
 /// Prints the running peer's totals.
 pub(crate) fn status(config: &Config, json: bool) -> Result<(), Failure> {
@@ -33,27 +36,28 @@ pub(crate) fn ask<T: serde::de::DeserializeOwned>(data_dir: &Path, question: &st
     if let Some(failure) = serde_json::from_str(&answer).ok().as_ref().and_then(Failure::from_json) {
         return Err(failure);
     }
-    serde_json::from_str(&answer).map_err(|error| Failure {
-        code: "status.not_understood",
-        exit: Exit::Network,
-        what: "the running peer's answer is not understood".into(),
-        cause: error.to_string(),
-        remedy: "ask again; if the program was updated meanwhile, restart the peer".into(),
+    serde_json::from_str(&answer).map_err(|error| {
+        let remedy = "ask again; if the program was updated meanwhile, restart the peer";
+        let what = "the running peer's answer is not understood";
+        Failure::new("status.not_understood", Exit::Network, what, error, remedy)
     })
 }
 
 fn nobody(data_dir: &Path, error: &io::Error) -> Failure {
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        return operator::busy();
+    }
     let cause = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "no peer runs with this data folder".into(),
         io::ErrorKind::PermissionDenied => "the peer belongs to another user".into(),
         io::ErrorKind::Unsupported => "this system has no unix sockets".into(),
         _ => error.to_string(),
     };
-    Failure {
-        code: "status.nobody_answers",
-        exit: Exit::Network,
-        what: format!("nobody answers in {}", data_dir.display()),
+    Failure::new(
+        NOBODY_ANSWERS,
+        Exit::Network,
+        format!("nobody answers in {}", data_dir.display()),
         cause,
-        remedy: "start the peer (pirushkad), or name its folder: pirushkad status --data-dir DIR".into(),
-    }
+        "start the peer (pirushkad), or name its folder: pirushkad status --data-dir DIR",
+    )
 }

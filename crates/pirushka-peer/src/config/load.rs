@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
-use super::settings::{SETTINGS, Setting};
+use super::fault::{Faults, Place};
+use super::settings::SETTINGS;
 use super::value::Written;
+use super::{Config, Setting};
 use crate::failure::Failure;
+use crate::regular;
 
 /// The largest configuration file that is read.
 const FILE_MAX: u64 = 1 << 20;
@@ -20,7 +23,7 @@ const FILE_MAX: u64 = 1 << 20;
 pub struct Sources {
     /// The file; its absence is a fault. `None`: no file.
     pub file: Option<PathBuf>,
-    /// `PIRUSHKAD_*` variables with their values.
+    /// `PIRUSHKAD_*` variables with their values. One that is empty says nothing.
     pub environment: Vec<(String, String)>,
     /// Settings of the command line: key, value, and the flag that said so.
     pub flags: Vec<(String, String, String)>,
@@ -53,12 +56,6 @@ pub enum Origin {
     Flag(String),
 }
 
-impl Origin {
-    fn line(&self) -> usize {
-        if let Self::File { line, .. } = self { *line } else { usize::MAX }
-    }
-}
-
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,178 +73,172 @@ impl fmt::Display for Origin {
 /// Every fault of every source, each with its place, in one [`Failure`].
 pub fn load(sources: &Sources) -> Result<Loaded, Failure> {
     let mut loading =
-        Loading { loaded: Loaded { config: Config::default(), origins: BTreeMap::new() }, faults: Vec::new() };
+        Loading { loaded: Loaded { config: Config::default(), origins: BTreeMap::new() }, faults: Faults::default() };
     if let Some(path) = &sources.file {
         loading.file(path)?;
     }
     for (variable, value) in &sources.environment {
         match SETTINGS.iter().find(|setting| setting.variable() == *variable) {
+            // Files of variables for services keep lines without a value.
+            Some(_) if value.is_empty() => {}
             Some(setting) => {
-                loading.set(setting, &Written::Text(value.clone()), Origin::Environment(variable.clone()));
+                let place = Origin::Environment(variable.clone()).into();
+                loading.set(setting, &Written::Text(value.clone()), place);
             }
             None if is_no_setting(variable) => {}
-            None => loading.unknown_variable(variable),
+            None => loading.faults.unknown_variable(variable),
         }
     }
     for (key, value, flag) in &sources.flags {
-        let origin = Origin::Flag(flag.clone());
+        let place = Origin::Flag(flag.clone()).into();
         match Setting::find(key) {
-            Some(setting) => loading.set(setting, &Written::Text(value.clone()), origin),
-            None => loading.unknown(key, &origin),
+            Some(setting) => loading.set(setting, &Written::Text(value.clone()), place),
+            None => loading.faults.unknown_key(&place, key),
         }
     }
     loading.finish()
 }
 
-struct Loading {
-    loaded: Loaded,
-    faults: Vec<Fault>,
+/// The text of a configuration file.
+///
+/// # Errors
+/// What the system says, or why it is none.
+pub(crate) fn read(path: &Path) -> std::io::Result<String> {
+    let refuse = |why: String| Err(std::io::Error::other(why));
+    let file = regular::open(path)?;
+    let told = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    // Some files have more in them than they tell.
+    if told <= FILE_MAX {
+        file.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+    }
+    let len = told.max(bytes.len() as u64);
+    if len > FILE_MAX {
+        return refuse(format!("it has {len} bytes or more; a configuration has at most 1 MiB"));
+    }
+    String::from_utf8(bytes).or_else(|_| refuse("it is not text (UTF-8)".into()))
 }
 
-struct Fault {
-    code: &'static str,
-    /// In the file; faults elsewhere come after.
-    line: usize,
-    text: String,
+struct Loading {
+    loaded: Loaded,
+    faults: Faults,
 }
 
 impl Loading {
     fn file(&mut self, path: &Path) -> Result<(), Failure> {
-        let text = read(path)?;
-        let at = |span: Range<usize>| Origin::File { path: path.into(), line: line_of(&text, span.start) };
-        let table = DeTable::parse(&text).map_err(|error| {
-            let place = at(error.span().unwrap_or_default());
-            faulty("config.syntax", &format!("{place}: this is not TOML: {}", error.message()))
+        let text = read(path).map_err(|error| {
+            Failure::configuration(
+                "config.unreadable",
+                format!("cannot read the configuration {}", path.display()),
+                error,
+                "name a file that exists: pirushkad --config FILE; `pirushkad config example` prints one",
+            )
         })?;
+        let at = |span: Range<usize>| place(path, &text, span.start);
+        let table = match DeTable::parse(&text) {
+            Ok(table) => table,
+            Err(error) => {
+                self.faults.syntax(&at(error.span().unwrap_or_default()), error.message());
+                return Err(std::mem::take(&mut self.faults).into_failure());
+            }
+        };
         for (key, value) in table.get_ref() {
-            let name = key.get_ref().as_ref();
+            let (name, here) = (key.get_ref().as_ref(), at(key.span()));
             match value.get_ref() {
+                DeValue::Table(_) if Setting::find(name).is_some() => {
+                    let problem = format!("\"{name}\" is a setting and no section");
+                    self.faults.misplaced(&here, name, &problem, format!("write {name} = ..."));
+                }
+                DeValue::Table(section) if section.is_empty() && !is_section(name) => {
+                    self.faults.unknown_key(&here, name);
+                }
                 DeValue::Table(section) => {
                     for (key, value) in section {
-                        let full = format!("{name}.{}", key.get_ref());
-                        self.entry(&full, value.get_ref(), at(key.span()));
-                    }
-                    if section.is_empty() && !SETTINGS.iter().any(|setting| setting.section() == name) {
-                        self.unknown(name, &at(key.span()));
+                        self.entry(&format!("{name}.{}", key.get_ref()), value.get_ref(), at(key.span()));
                     }
                 }
-                value => self.entry(name, value, at(key.span())),
+                DeValue::Array(_) if is_section(name) => {
+                    let problem = format!("\"{name}\" is a section, of which there is one");
+                    self.faults.misplaced(&here, name, &problem, format!("write [{name}], in single brackets"));
+                }
+                value if is_section(name) => {
+                    let problem = format!("\"{name}\" is a section, got {}", written(value));
+                    self.faults.misplaced(&here, name, &problem, format!("write [{name}], and its settings below it"));
+                }
+                value => self.entry(name, value, here),
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, key: &str, value: &DeValue<'_>, origin: Origin) {
+    fn entry(&mut self, key: &str, value: &DeValue<'_>, place: Place) {
         match Setting::find(key) {
-            Some(setting) => self.set(setting, &written(value), origin),
-            None => self.unknown(key, &origin),
+            Some(setting) => self.set(setting, &written(value), place),
+            None => self.faults.unknown_key(&place, key),
         }
     }
 
-    fn set(&mut self, setting: &'static Setting, written: &Written, origin: Origin) {
+    fn set(&mut self, setting: &'static Setting, written: &Written, place: Place) {
         let value = setting.kind.read(written);
         match value.and_then(|value| (setting.set)(&mut self.loaded.config, &value)) {
             Ok(()) => {
-                self.loaded.origins.insert(setting.key, origin);
+                self.loaded.origins.insert(setting.key, place.origin);
             }
-            Err(fault) => self.faults.push(Fault {
-                code: "config.bad_value",
-                line: origin.line(),
-                text: match &origin {
-                    // The flag names the setting.
-                    Origin::Flag(flag) => format!("{flag}: {fault}"),
-                    _ => format!("{origin}: {}: {fault}", setting.key),
-                },
-            }),
+            Err(problem) => self.faults.bad_value(&place, setting, &problem),
         }
     }
 
-    fn unknown(&mut self, key: &str, origin: &Origin) {
-        let shown: String = key.chars().take(80).collect();
-        let hint = match similar(key) {
-            Some(similar) => format!("; did you mean \"{similar}\"?"),
-            None => String::new(),
-        };
-        let text = format!("{origin}: there is no setting \"{shown}\"{hint}");
-        self.faults.push(Fault { code: "config.unknown_key", line: origin.line(), text });
-    }
-
-    fn unknown_variable(&mut self, variable: &str) {
-        let shown: String = variable.chars().take(80).collect();
-        // Without the beginning that they have in common, which makes every two of them alike.
-        let name = |variable: &str| variable.trim_start_matches("PIRUSHKAD_").to_owned();
-        let likeness = |setting: &Setting| strsim::jaro_winkler(&name(variable), &name(&setting.variable()));
-        let best = SETTINGS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let hint = match best.filter(|best| likeness(best) > 0.84) {
-            Some(best) => format!("; did you mean ${}?", best.variable()),
-            None => String::new(),
-        };
-        let text = format!("${shown}: there is no such setting{hint}");
-        self.faults.push(Fault { code: "config.unknown_key", line: usize::MAX, text });
-    }
-
     fn finish(mut self) -> Result<Loaded, Failure> {
-        // The table of the file is sorted by name; people read it by line.
-        self.faults.sort_by_key(|fault| fault.line);
-        let contradiction = contradiction(&self.loaded.config);
-        let mut faults = self.faults.into_iter();
-        let Some(first) = faults.next() else {
-            return match contradiction {
-                Some(text) => Err(faulty("config.contradiction", &text)),
-                None => Ok(self.loaded),
-            };
-        };
-        let texts: Vec<_> = std::iter::once(first.text).chain(faults.map(|fault| fault.text)).collect();
-        Err(faulty(first.code, &texts.join("\n        ")))
+        let found = if self.faults.is_empty() { contradiction(&self.loaded.config) } else { None };
+        if let Some(Contradiction { key, problem, remedy }) = found {
+            let origin = self.loaded.origins.get(key).unwrap_or(&Origin::Default);
+            self.faults.contradiction(origin, key, &problem, remedy);
+        }
+        if self.faults.is_empty() { Ok(self.loaded) } else { Err(self.faults.into_failure()) }
     }
 }
 
 /// Variables with our beginning that mean something else: places, and what orchestrators tell every process of a service
 /// that is called "pirushkad".
-fn is_no_setting(variable: &str) -> bool {
+pub(crate) fn is_no_setting(variable: &str) -> bool {
     let name = variable.strip_prefix("PIRUSHKAD_").unwrap_or(variable);
     matches!(name, "HOME" | "CONFIG" | "PORT") || name.starts_with("SERVICE_") || name.starts_with("PORT_")
 }
 
+fn is_section(name: &str) -> bool {
+    !name.is_empty() && SETTINGS.iter().any(|setting| setting.section() == name)
+}
+
 /// Values that are each allowed and make no sense together.
-fn contradiction(config: &Config) -> Option<String> {
+struct Contradiction {
+    /// The setting that is to change, or one of them.
+    key: &'static str,
+    problem: String,
+    remedy: String,
+}
+
+fn contradiction(config: &Config) -> Option<Contradiction> {
     let peer = &config.peer;
     if let Some(listen) = config.admin_listen.filter(|listen| !listen.ip().is_loopback() && !config.admin_allow_remote)
     {
-        let cause = "other machines reach; say admin.allow_remote = true if that is meant";
-        return Some(format!("admin.listen is {listen}, which {cause}"));
+        let remedy = "say admin.allow_remote = true if that is meant";
+        let problem = format!("admin.listen is {listen}, which other machines reach; {remedy}");
+        return Some(Contradiction { key: "admin.listen", problem, remedy: remedy.into() });
     }
-    if peer.user_life_min_s > peer.user_life_max_s {
-        return Some("users.life_min is longer than users.life_max".into());
-    }
-    if u64::from(peer.user_bytes) > peer.ram_bytes {
-        return Some("memory.user is larger than memory.total".into());
-    }
-    if peer.queue_bytes > peer.user_bytes {
-        return Some("memory.queue is larger than memory.user".into());
-    }
-    (peer.link.unreachable_us > peer.link.registered_idle_us)
-        .then(|| "sessions.unreachable_after is longer than sessions.registered_idle".into())
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let refuse = |cause: String| {
-        Failure::configuration(
-            "config.unreadable",
-            format!("cannot read the configuration {}", path.display()),
-            cause,
-            "name a file that exists: pirushkad --config FILE; `pirushkad config example` prints one",
-        )
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
-    if metadata.is_dir() {
-        return Err(refuse("it is a folder".into()));
-    }
-    if metadata.len() > FILE_MAX {
-        return Err(refuse(format!("it has {} bytes; a configuration has at most 1 MiB", metadata.len())));
-    }
-    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| refuse("it is not text (UTF-8)".into()))
+    let orders = [
+        (peer.user_life_min_s > peer.user_life_max_s, "users.life_min", "longer", "users.life_max"),
+        (u64::from(peer.user_bytes) > peer.ram_bytes, "memory.user", "larger", "memory.total"),
+        (peer.queue_bytes > peer.user_bytes, "memory.queue", "larger", "memory.user"),
+        (
+            peer.link.unreachable_us > peer.link.registered_idle_us,
+            "sessions.unreachable_after",
+            "longer",
+            "sessions.registered_idle",
+        ),
+    ];
+    let (_, key, than, other) = orders.into_iter().find(|(is_so, ..)| *is_so)?;
+    let problem = format!("{key} is {than} than {other}");
+    Some(Contradiction { key, problem, remedy: format!("lower {key}, or raise {other}") })
 }
 
 fn written(value: &DeValue<'_>) -> Written {
@@ -266,29 +257,11 @@ fn written(value: &DeValue<'_>) -> Written {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
-}
-
-/// The setting that somebody probably meant: nearly the same letters, or the right name in the wrong section.
-fn similar(key: &str) -> Option<&'static str> {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    let likeness = |setting: &Setting| {
-        let whole = strsim::jaro_winkler(key, setting.key);
-        let part = strsim::jaro_winkler(name, setting.name());
-        whole.max(part * 0.98)
-    };
-    let best = SETTINGS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) > 0.84).then_some(best.key)
-}
-
-fn faulty(code: &'static str, faults: &str) -> Failure {
-    Failure::configuration(
-        code,
-        "the configuration is not valid",
-        faults,
-        "correct it; `pirushkad config example` lists every setting, `pirushkad config check` checks a file",
-    )
+fn place(path: &Path, text: &str, offset: usize) -> Place {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().map(|start| start.chars().count() + 1);
+    Place { origin: Origin::File { path: path.into(), line }, column }
 }
 
 #[cfg(test)]
@@ -357,6 +330,15 @@ mod tests {
             cause("[limits]\nqueues = 1"),
             "p.toml:2: there is no setting \"limits.queues\"; did you mean \"users.queues\"?"
         );
+        assert_eq!(
+            cause("[[users]]\nqueues = 7\n[sessions]\n"),
+            "p.toml:1: \"users\" is a section, of which there is one; write [users], in single brackets"
+        );
+        assert_eq!(
+            cause("users = 7"),
+            "p.toml:1: \"users\" is a section, got 7; write [users], and its settings below it"
+        );
+        assert_eq!(cause("[listen]\nport = 7"), "p.toml:1: \"listen\" is a setting and no section; write listen = ...");
         assert_eq!(cause("xyzzy = 1"), "p.toml:1: there is no setting \"xyzzy\"");
         assert_eq!(cause("[nowhere]"), "p.toml:1: there is no setting \"nowhere\"");
     }
@@ -372,6 +354,86 @@ mod tests {
                 p.toml:4: memory.total: expected bytes from 16 MiB to 16384 GiB, got "lots"
                 p.toml:6: users.queues: expected a number from 1 to 65535, got 0
         "#);
+    }
+
+    #[test]
+    fn programs_get_each_fault_with_its_place_its_setting_and_what_to_do() {
+        let failure = from_file("log = 5\n  [users]\n  queus = 1 # \u{44b}\n  queues = 0").unwrap_err();
+        let faults = failure.to_json()["faults"].take();
+        assert_eq!(faults.as_array().unwrap().len(), 3);
+        let told = |n: usize, field: &str| faults[n][field].clone();
+        assert!(told(2, "file").as_str().unwrap().ends_with("/p.toml"));
+        assert_eq!((told(2, "line"), told(2, "column"), told(2, "key")), (4.into(), 3.into(), "users.queues".into()));
+        assert_eq!(told(2, "problem"), "expected a number from 1 to 65535, got 0");
+        assert_eq!(told(2, "remedy"), "for example users.queues = 1024");
+        assert_eq!(
+            (told(1, "key"), told(1, "remedy")),
+            ("users.queus".into(), "did you mean \"users.queues\"?".into())
+        );
+        assert_eq!(Failure::from_json(&failure.to_json()), Some(failure), "also by way of the control socket");
+
+        let clash = from_file("[memory]\ntotal = \"16 MiB\"\nuser = \"32 MiB\"\n").unwrap_err().faults.remove(0);
+        assert_eq!((clash.line, clash.key.as_deref()), (Some(3), Some("memory.user")));
+        assert_eq!(clash.remedy.as_deref(), Some("lower memory.user, or raise memory.total"));
+        let environment = vec![("PIRUSHKAD_BOGUS".into(), "1".into())];
+        let variable = load(&Sources { environment, ..Sources::default() }).unwrap_err().faults.remove(0);
+        assert_eq!((variable.file, variable.from.as_deref()), (None, Some("$PIRUSHKAD_BOGUS")));
+    }
+
+    #[test]
+    fn however_many_and_long_the_faults_are_what_is_told_is_not() {
+        let many: String = (0..20_000).map(|n| format!("nonsense{n} = 1\n")).collect();
+        let failure = from_file(&many).unwrap_err();
+        assert!(failure.cause.ends_with("\n        and 19950 more faults"), "{}", failure.cause);
+        assert!(failure.to_json().to_string().len() < 40_000);
+        let long = "x".repeat(900_000);
+        for text in [format!("host = \"{long}\""), format!("{long} = 1"), format!("block.networks = \"{long}\"")] {
+            let told = from_file(&text).unwrap_err().to_json().to_string();
+            assert!(told.len() < 2_000, "{}", told.len());
+        }
+    }
+
+    #[test]
+    fn a_list_of_networks_has_a_bound_that_is_named() {
+        let networks = |count: u32| {
+            let networks: Vec<_> = (0..count).map(|n| std::net::Ipv4Addr::from(n << 8).to_string()).collect();
+            load(&Sources {
+                flags: vec![("block.networks".into(), networks.join(" "), "--set block.networks".into())],
+                ..Sources::default()
+            })
+        };
+        assert_eq!(networks(50_000).unwrap().config.blocks.len(), 50_000);
+        let cause = networks(50_001).unwrap_err().cause;
+        assert!(cause.contains("expected at most 50000 networks, got 50001"), "{cause}");
+    }
+
+    #[test]
+    fn an_empty_variable_says_nothing() {
+        let environment = SETTINGS.iter().map(|setting| (setting.variable(), String::new())).collect::<Vec<_>>();
+        let loaded = load(&Sources { environment, ..Sources::default() }).unwrap();
+        assert!(loaded.origins.is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pipes_and_devices_are_refused_at_once_and_a_link_to_a_file_is_read() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().unwrap();
+        let cause = |path: &Path| {
+            load(&Sources { file: Some(path.into()), ..Sources::default() }).map_err(|failure| failure.cause)
+        };
+        let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(cause(&pipe).unwrap_err().starts_with("it is a pipe"));
+        assert!(cause(&socket).unwrap_err().starts_with("it is a socket"));
+        assert!(cause(Path::new("/dev/zero")).unwrap_err().starts_with("it is a device"));
+        let (file, link) = (dir.path().join("p.toml"), dir.path().join("link"));
+        std::fs::write(&file, "log = \"warn\"\n").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(cause(&link).unwrap().config.log, "warn");
+        std::fs::write(&file, "#".repeat((1 << 20) + 1)).unwrap();
+        assert!(cause(&link).unwrap_err().contains("at most 1 MiB"));
     }
 
     #[test]

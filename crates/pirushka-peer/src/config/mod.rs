@@ -1,8 +1,10 @@
 //! What an operator may change, and from where: defaults < file < environment < command line.
 
 mod example;
+mod fault;
 mod load;
 mod reload;
+mod setting;
 mod settings;
 mod value;
 
@@ -14,9 +16,13 @@ use pirushka_wire::Host;
 use pirushka_wire::limits::DEFAULT_PORT;
 
 pub use example::example;
+pub use fault::Fault;
 pub use load::{Loaded, Origin, Sources, load};
+pub(crate) use load::{is_no_setting, read};
 pub use reload::{Change, Effect, Reload};
-pub use settings::{SETTINGS, Setting};
+pub use setting::Setting;
+pub use settings::SETTINGS;
+pub(crate) use value::shortened;
 pub use value::{Kind, Value, Written};
 
 /// Everything that one peer process is told.

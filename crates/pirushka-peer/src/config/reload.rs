@@ -1,12 +1,13 @@
 //! A configuration read again while the peer runs: what changes at once, what waits for a restart, said setting by
 //! setting.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use pirushka_peer_core::Block;
 use serde_json::{Value, json};
 
-use super::settings::{SETTINGS, Setting};
-use super::{Config, Kind};
+use super::{Config, Kind, SETTINGS, Setting, shortened};
 
 /// What the process is made with: other values wait for the next start.
 const AT_START: &[&str] = &[
@@ -26,6 +27,8 @@ const AT_START: &[&str] = &[
     "plain.silence",
     "plain.checks_per_second",
 ];
+/// The one list among the settings.
+const BLOCKS: &str = "block.networks";
 /// Senders were told how long their messages are held, so only a longer time counts at once.
 const NEVER_LOWER: &str = "messages.hold";
 
@@ -66,21 +69,19 @@ impl Reload {
     /// What becomes of `running` when `read` is read.
     #[must_use]
     pub fn of(running: &Config, read: Config) -> Self {
-        let mut config = running.clone();
-        let changed = SETTINGS.iter().filter(|setting| (setting.get)(running) != (setting.get)(&read));
-        let changes = changed.map(|setting| {
+        let (mut config, mut all) = (running.clone(), running.clone());
+        let mut changes = Vec::new();
+        for setting in SETTINGS {
+            if !(setting.take)(&mut all, &read) {
+                continue;
+            }
             let effect = effect(setting, running, &read);
             if effect != Effect::AtRestart {
-                // A value that was read is one that can be set.
-                let _ = (setting.set)(&mut config, &(setting.get)(&read));
+                (setting.take)(&mut config, &read);
             }
-            let shown = |config| match setting.shown(config) {
-                nothing if nothing.is_empty() => "none".to_owned(),
-                value => value.trim_matches('"').to_owned(),
-            };
-            Change { key: setting.key, old: shown(running), new: shown(&read), effect }
-        });
-        let changes = changes.collect();
+            let (old, new) = told(setting, running, &read);
+            changes.push(Change { key: setting.key, old, new, effect });
+        }
         Self { config, changes }
     }
 
@@ -123,6 +124,33 @@ impl fmt::Display for Change {
     }
 }
 
+/// A setting's values before and after, each short enough for a line.
+fn told(setting: &Setting, running: &Config, read: &Config) -> (String, String) {
+    let value = |config| match setting.plain(config) {
+        nothing if nothing.is_empty() => "none".to_owned(),
+        value => value,
+    };
+    let (old, new) = (value(running), value(read));
+    let (shown, shown_new) = (shortened(&old), shortened(&new));
+    // Of two long lists the beginnings say little.
+    match setting.key == BLOCKS && (shown != old || shown_new != new) {
+        true => (format!("{} networks", running.blocks.len()), difference(&running.blocks, &read.blocks)),
+        false => (shown, shown_new),
+    }
+}
+
+fn difference(old: &[Block], new: &[Block]) -> String {
+    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (old.iter().collect(), new.iter().collect());
+    let list = |what: &str, blocks: Vec<&&Block>| {
+        let count = blocks.len();
+        let texts: Vec<_> = blocks.into_iter().map(ToString::to_string).collect();
+        if count == 0 { String::new() } else { format!("; {count} {what}: {}", shortened(&texts.join(", "))) }
+    };
+    let added = list("more", after.difference(&before).collect());
+    let removed = list("fewer", before.difference(&after).collect());
+    format!("{} networks{added}{removed}", new.len())
+}
+
 fn effect(setting: &Setting, running: &Config, read: &Config) -> Effect {
     let is_lower = match setting.kind {
         Kind::Count(..) | Kind::Bytes(..) | Kind::Time(..) => {
@@ -149,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_start_only_setting_exists() {
-        for key in AT_START.iter().chain([&NEVER_LOWER]) {
+        for key in AT_START.iter().chain([&NEVER_LOWER, &BLOCKS]) {
             assert!(Setting::find(key).is_some(), "{key}");
         }
     }
@@ -179,6 +207,41 @@ mod tests {
         let config = &reload.config;
         assert_eq!((config.peer.ram_bytes, config.peer.link.sessions_max, config.blocks.len()), (32 << 20, 200, 1));
         assert_eq!((config.listen, config.peer.hold_s), (running.listen, 10 * 86_400), "the start's until the next");
+    }
+
+    #[test]
+    fn what_is_taken_over_is_the_value_and_not_its_text() {
+        let running = with(&[("block.networks", "192.0.2.0/24")]);
+        let mut read = with(&[("data_dir", "/srv/a")]);
+        read.host = None;
+        let running = Config { host: "h.example".parse().ok(), ..running };
+        let reload = Reload::of(&running, read);
+        assert_eq!(reload.config.blocks, []);
+        let said: Vec<String> = reload.changes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "host: h.example -> none (needs a restart)",
+                "data_dir: none -> /srv/a (needs a restart)",
+                "block.networks: 192.0.2.0/24 -> none (in force)",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_long_lists_the_difference_is_told() {
+        let list = |numbers: std::ops::Range<u32>| {
+            let texts: Vec<_> = numbers.map(|n| format!("{}/24", std::net::Ipv4Addr::from(n << 8))).collect();
+            with(&[("block.networks", &texts.join(", "))])
+        };
+        let reload = Reload::of(&list(1..40_000), list(2..40_001));
+        assert_eq!(reload.config.blocks.len(), 39_999);
+        assert_eq!(
+            reload.changes[0].to_string(),
+            "block.networks: 39999 networks -> 39999 networks; 1 more: 0.156.64.0/24; 1 fewer: 0.0.1.0/24 (in force)"
+        );
+        let answer = Reload::of(&list(0..1), list(1..50_001)).to_json().to_string();
+        assert!(answer.len() < 1_000, "{answer}");
     }
 
     #[test]

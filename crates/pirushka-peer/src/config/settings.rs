@@ -1,8 +1,9 @@
 //! The table of all settings: name, meaning, default, price. Everything else (file, environment, flags, example,
 //! checks) is derived from it.
 
+use super::setting::{Setting, flag, number, take};
 use super::value::{Kind, Value};
-use super::{Advertised, Config, listen_address};
+use super::{Advertised, listen_address};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -12,84 +13,8 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// One setting.
-#[derive(Debug)]
-pub struct Setting {
-    /// `name` or `section.name`, as in the file. The environment's name is `PIRUSHKAD_` and this in capitals, the dot
-    /// as `_`.
-    pub key: &'static str,
-    /// What it takes.
-    pub kind: Kind,
-    /// What it means; lines of at most 110 characters.
-    pub meaning: &'static str,
-    /// What it costs in memory at worst, at the default.
-    pub memory: &'static str,
-    /// What a comment shows in place of a default that is nothing.
-    pub instead_of_nothing: &'static str,
-    pub(super) get: fn(&Config) -> Value,
-    pub(super) set: fn(&mut Config, &Value) -> Result<(), String>,
-}
-
-impl Setting {
-    /// The setting of this key.
-    #[must_use]
-    pub fn find(key: &str) -> Option<&'static Self> {
-        SETTINGS.iter().find(|setting| setting.key == key)
-    }
-
-    /// The name of the environment variable.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        format!("PIRUSHKAD_{}", self.key.replace('.', "_").to_uppercase())
-    }
-
-    /// The section, empty for the top.
-    #[must_use]
-    pub fn section(&self) -> &'static str {
-        self.key.split_once('.').map_or("", |(section, _)| section)
-    }
-
-    /// The name within the section.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.key.split_once('.').map_or(self.key, |(_, name)| name)
-    }
-
-    /// The value in `config`, as it is written in the file; empty when it is nothing.
-    #[must_use]
-    pub fn shown(&self, config: &Config) -> String {
-        match (self.get)(config) {
-            Value::Text(text) if text.is_empty() => String::new(),
-            value => self.kind.show(&value),
-        }
-    }
-}
-
-/// A number that stands in `Config` in some integer type; the kind's bounds keep it within that type.
-macro_rules! number {
-    ($key:literal, $kind:expr, $($field:ident).+, $meaning:literal, $memory:literal) => {
-        number!($key, $kind, $($field).+, 1, $meaning, $memory)
-    };
-    // Times are kept in `$unit` microseconds.
-    ($key:literal, $kind:expr, $($field:ident).+, $unit:expr, $meaning:literal, $memory:literal) => {
-        Setting {
-            key: $key,
-            kind: $kind,
-            meaning: $meaning,
-            memory: $memory,
-            instead_of_nothing: "",
-            get: |config| Value::Number(config.$($field).+ as u64 * $unit),
-            set: |config, value| {
-                let number = value.number();
-                if !number.is_multiple_of($unit) {
-                    return Err("expected whole seconds".into());
-                }
-                config.$($field).+ = (number / $unit).try_into().map_err(|_| "the number is too large".to_string())?;
-                Ok(())
-            },
-        }
-    };
-}
+/// Networks in the configuration: lists of whole countries are shorter, and what a reload reads stays below some MB.
+const BLOCKS_MAX: usize = 50_000;
 
 /// All settings, in the order of the example file.
 pub const SETTINGS: &[Setting] = &[
@@ -105,6 +30,7 @@ pub const SETTINGS: &[Setting] = &[
             config.listen = listen_address(text(value))?;
             Ok(())
         },
+        take: |mine, theirs| take(&mut mine.listen, &theirs.listen),
     },
     Setting {
         key: "host",
@@ -119,6 +45,7 @@ pub const SETTINGS: &[Setting] = &[
             config.host = Some(text(value).parse::<Advertised>()?);
             Ok(())
         },
+        take: |mine, theirs| take(&mut mine.host, &theirs.host),
     },
     Setting {
         key: "data_dir",
@@ -135,6 +62,7 @@ pub const SETTINGS: &[Setting] = &[
             config.data_dir = Some(text(value).into());
             Ok(())
         },
+        take: |mine, theirs| take(&mut mine.data_dir, &theirs.data_dir),
     },
     Setting {
         key: "log",
@@ -151,6 +79,7 @@ pub const SETTINGS: &[Setting] = &[
             config.log = text(value).to_owned();
             Ok(())
         },
+        take: |mine, theirs| take(&mut mine.log, &theirs.log),
     },
     number!(
         "socket.receive_buffer",
@@ -166,18 +95,11 @@ pub const SETTINGS: &[Setting] = &[
         "What the kernel keeps until the network takes it. It may grant less (sysctl net.core.wmem_max).",
         "the kernel's, as much as this"
     ),
-    Setting {
-        key: "process.lock_memory",
-        kind: Kind::Flag,
-        meaning: "Keep all memory out of swap, where the system allows it (a warning says when it does not).",
-        memory: "",
-        instead_of_nothing: "",
-        get: |config| Value::Flag(config.lock_memory),
-        set: |config, value| {
-            config.lock_memory = *value == Value::Flag(true);
-            Ok(())
-        },
-    },
+    flag!(
+        "process.lock_memory",
+        lock_memory,
+        "Keep all memory out of swap, where the system allows it (a warning says when it does not)."
+    ),
     number!(
         "process.drain",
         Kind::Time(0, HOUR),
@@ -207,35 +129,38 @@ operator only, and a second peer would find the port taken.",
             };
             Ok(())
         },
+        take: |mine, theirs| take(&mut mine.admin_listen, &theirs.admin_listen),
     },
-    Setting {
-        key: "admin.allow_remote",
-        kind: Kind::Flag,
-        meaning: "Let admin.listen be an address that other machines reach. Whoever reaches it learns the totals; a \
+    flag!(
+        "admin.allow_remote",
+        admin_allow_remote,
+        "Let admin.listen be an address that other machines reach. Whoever reaches it learns the totals; a \
                   firewall is
-then yours to keep. Requests must name an IP address, localhost, or what `host` says.",
-        memory: "",
-        instead_of_nothing: "",
-        get: |config| Value::Flag(config.admin_allow_remote),
-        set: |config, value| {
-            config.admin_allow_remote = *value == Value::Flag(true);
-            Ok(())
-        },
-    },
+then yours to keep. Requests must name an IP address, localhost, or what `host` says."
+    ),
     Setting {
         key: "block.networks",
         kind: Kind::Text,
         meaning: "Networks whose datagrams are dropped unread, as a list, or separated by commas or spaces. `pirushkad \
-                  block add`\nblocks until the process ends; what stands here is blocked after a restart too.",
-        memory: "",
+                  block add`\nblocks until the process ends; what stands here is blocked after a restart too. At most 50000.",
+        memory: "about 100 bytes for each",
         instead_of_nothing: "\"192.0.2.0/24, 2001:db8::/32\"",
         get: |config| Value::Text(config.blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         set: |config, value| {
-            let networks = text(value).split([',', ' ']).filter(|network| !network.is_empty());
-            let read = networks.map(|network| network.parse().map_err(|error| format!("{network}: {error}")));
+            let is_between = |c: char| c == ',' || c.is_whitespace();
+            let networks = || text(value).split(is_between).filter(|network| !network.is_empty());
+            let count = networks().count();
+            if count > BLOCKS_MAX {
+                return Err(format!(
+                    "expected at most {BLOCKS_MAX} networks, got {count}; larger networks do with fewer, and a packet \
+                     filter takes more"
+                ));
+            }
+            let read = networks().map(|network| network.parse().map_err(|error| format!("{network}: {error}")));
             config.blocks = read.collect::<Result<_, String>>()?;
             Ok(())
         },
+        take: |mine, theirs| take(&mut mine.blocks, &theirs.blocks),
     },
     number!(
         "memory.total",
@@ -306,20 +231,13 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
          one more\nis twice that. Coming back costs nothing. Clients do at most 26.",
         ""
     ),
-    Setting {
-        key: "users.private",
-        kind: Kind::Flag,
-        meaning: "Whether only those become users who hold this peer's invite secret: it stands in what `pirushkad \
+    flag!(
+        "users.private",
+        peer.private,
+        "Whether only those become users who hold this peer's invite secret: it stands in what `pirushkad \
                   address` prints,\nand nowhere else. Who is a user comes back without it, until this peer restarts \
-                  or the user stays away for long.",
-        memory: "",
-        instead_of_nothing: "",
-        get: |config| Value::Flag(config.peer.private),
-        set: |config, value| {
-            config.peer.private = *value == Value::Flag(true);
-            Ok(())
-        },
-    },
+                  or the user stays away for long."
+    ),
     number!(
         "users.invite_generation",
         Kind::Count(1, 4_000_000_000),
@@ -511,20 +429,13 @@ then yours to keep. Requests must name an IP address, localhost, or what `host` 
          two\nin bits. Two of them.",
         "1 MiB"
     ),
-    Setting {
-        key: "plain.enabled",
-        kind: Kind::Flag,
-        meaning: "Also speak the plain profile, the seed's bare packets, on the same port: for study and for other \
+    flag!(
+        "plain.enabled",
+        peer.plain.is_enabled,
+        "Also speak the plain profile, the seed's bare packets, on the same port: for study and for other \
                   implementations.\nIt is in the clear, tells everybody that there is a peer, and delivers nothing. \
-                  Users of the sealed link keep\nwhat they have. The flag is --plain.",
-        memory: "",
-        instead_of_nothing: "",
-        get: |config| Value::Flag(config.peer.plain.is_enabled),
-        set: |config, value| {
-            config.peer.plain.is_enabled = *value == Value::Flag(true);
-            Ok(())
-        },
-    },
+                  Users of the sealed link keep\nwhat they have. The flag is --plain."
+    ),
     number!(
         "plain.users",
         Kind::Count(1, 10_000_000),
@@ -568,6 +479,38 @@ mod tests {
     use pirushka_peer_core::{PeerConfig, PeerLinkConfig, PlainConfig};
 
     use super::*;
+    use crate::config::Config;
+
+    /// What a setting takes over from another configuration is its own value and nothing else, also one that no text
+    /// can say.
+    #[test]
+    fn all_settings_together_take_over_everything() {
+        let mut other = Config::default();
+        for setting in SETTINGS {
+            match setting.kind {
+                Kind::Count(min, _) | Kind::Bytes(min, _) | Kind::Time(min, _) => {
+                    (setting.set)(&mut other, &Value::Number(min)).unwrap();
+                }
+                Kind::Flag => {
+                    let is_set = (setting.get)(&other) == Value::Flag(true);
+                    (setting.set)(&mut other, &Value::Flag(!is_set)).unwrap();
+                }
+                Kind::Text => {}
+            }
+        }
+        other.listen = "127.0.0.1:9".parse().unwrap();
+        other.data_dir = Some("/srv/\u{fffd}".into());
+        other.log = "warn".into();
+        other.admin_listen = "127.0.0.1:7118".parse().ok();
+        other.blocks = vec!["192.0.2.0/24".parse().unwrap()];
+        // No text can set these two back to nothing.
+        let mut mine = Config { host: "h.example".parse().ok(), data_dir: Some("/d".into()), ..Config::default() };
+        for setting in SETTINGS {
+            (setting.take)(&mut mine, &other);
+            assert!(!(setting.take)(&mut mine, &other), "{}", setting.key);
+        }
+        assert_eq!(format!("{mine:?}"), format!("{other:?}"));
+    }
 
     /// A new limit of the cores does not compile here before somebody has decided whether operators may change it.
     #[test]

@@ -124,6 +124,32 @@ impl fmt::Display for Written {
     }
 }
 
+/// The longest value of a setting that is told whole, in characters.
+const SHOWN_MAX: usize = 200;
+
+/// A value as it is told: of a long list the beginning and how many more there are.
+pub(crate) fn shortened(value: &str) -> String {
+    if value.len() <= SHOWN_MAX {
+        return value.to_owned();
+    }
+    let mut shown = String::new();
+    let mut items = value.split(", ");
+    while let Some(item) = items.next() {
+        if shown.len() + item.len() > SHOWN_MAX {
+            let beginning: String = item.chars().take(SHOWN_MAX).collect();
+            return match (shown.is_empty(), items.count() + 1) {
+                (true, _) => format!("{beginning}..."),
+                (false, more) => format!("{shown} and {more} more"),
+            };
+        }
+        if !shown.is_empty() {
+            shown.push_str(", ");
+        }
+        shown.push_str(item);
+    }
+    shown
+}
+
 fn quantity(text: &str, units: &[(&str, u64)], without_unit: Option<u64>) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -180,6 +206,17 @@ mod tests {
         assert_eq!(Kind::Time(0, ANY).show(&Value::Number(86_400_000_000)), "\"1 day\"");
         assert_eq!(Kind::Bytes(0, ANY).show(&Value::Number(1000)), "1000");
         assert_eq!(Kind::Bytes(0, ANY).show(&Value::Number(8 << 20)), "\"8 MiB\"");
+    }
+
+    #[test]
+    fn a_long_list_is_told_by_its_beginning_and_how_many_more_there_are() {
+        let list = |count: usize| (0..count).map(|n| format!("10.0.{n}.0/24")).collect::<Vec<_>>().join(", ");
+        assert_eq!(shortened(&list(3)), list(3));
+        let told = shortened(&list(250));
+        assert!(told.starts_with("10.0.0.0/24, 10.0.1.0/24, ") && told.len() < 230, "{told}");
+        let listed = told.matches("/24").count();
+        assert!(told.ends_with(&format!("/24 and {} more", 250 - listed)), "{told}");
+        assert_eq!(shortened(&"\u{44b}".repeat(9_000)).chars().count(), SHOWN_MAX + 3);
     }
 
     #[test]

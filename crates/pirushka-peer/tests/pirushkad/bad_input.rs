@@ -22,6 +22,9 @@ fn a_wrong_command_line_is_usage() {
     insta::assert_snapshot!("usage_unknown_command", refusal(dir.path(), &["frob"]));
     insta::assert_snapshot!("usage_incomplete", refusal(dir.path(), &["config"]));
     insta::assert_snapshot!("usage_bad_set", refusal(dir.path(), &["--set", "users.queues"]));
+    assert_eq!(refusal(dir.path(), &["--set", "users.queues"]), refusal(dir.path(), &["--set", "=5"]));
+    let alone = refusal(dir.path(), &["status", "--every", "3"]);
+    assert!(alone.contains("cause:  there is something missing: --watch"), "{alone}");
 }
 
 #[test]
@@ -73,6 +76,55 @@ fn an_unknown_variable_is_named() {
     let refused = answer(pirushkad(dir.path()).env("PIRUSHKAD_BOGUS", "1").args(["config", "check"]));
     assert_eq!(refused.code, Some(3));
     assert!(refused.stderr.contains("$PIRUSHKAD_BOGUS: there is no such setting"), "{}", refused.stderr);
+}
+
+#[test]
+fn with_json_each_fault_of_a_configuration_is_an_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pirushkad.toml");
+    std::fs::write(&file, "[users]\n  queus = 1\n[[memory]]\ntotal = 1\n").unwrap();
+    let check = answer(pirushkad(dir.path()).args(["config", "check", "--json"]).env("PIRUSHKAD_LOG", "loud"));
+    let line: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+    let expected = serde_json::json!([
+        {"file": file, "line": 2, "column": 3, "from": null, "key": "users.queus",
+         "problem": "there is no setting \"users.queus\"", "remedy": "did you mean \"users.queues\"?"},
+        {"file": file, "line": 3, "column": 3, "from": null, "key": "memory",
+         "problem": "\"memory\" is a section, of which there is one", "remedy": "write [memory], in single brackets"},
+        {"file": null, "line": null, "column": null, "from": "$PIRUSHKAD_LOG", "key": "log",
+         "problem": "expected off, error, warn, info, debug or trace, got \"loud\"", "remedy": "for example log = \"info\""},
+    ]);
+    assert_eq!((check.code, &line["event"], &line["faults"]), (Some(3), &"error".into(), &expected));
+}
+
+#[test]
+fn an_empty_variable_is_none_and_one_that_is_no_text_is_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let check = |variable: &str, value: &[u8]| {
+        let value = std::ffi::OsStr::from_bytes(value);
+        answer(pirushkad(dir.path()).args(["config", "check"]).env(variable, value))
+    };
+    for variable in ["PIRUSHKAD_HOST", "PIRUSHKAD_DATA_DIR", "PIRUSHKAD_MEMORY_TOTAL", "PIRUSHKAD_CONFIG"] {
+        let said = check(variable, b"");
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (Some(0), "valid: no file, 0 settings given\n"),
+            "{}",
+            said.stderr
+        );
+    }
+    let refused = check("PIRUSHKAD_DATA_DIR", b"/srv/\xff");
+    assert_eq!(refused.code, Some(3));
+    assert!(refused.stderr.contains("$PIRUSHKAD_DATA_DIR: its value is not text"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_key_is_refused_at_once() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let dir = tempfile::tempdir().unwrap();
+    mknodat(CWD, dir.path().join("key"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let refused = answer(pirushkad(dir.path()).arg("address"));
+    assert!(refused.code == Some(3) && refused.stderr.contains("it is a pipe"), "{}", refused.stderr);
 }
 
 #[test]

@@ -80,6 +80,18 @@ fn the_address_of_a_private_peer_holds_a_secret_that_changes_with_its_generation
 }
 
 #[test]
+fn a_host_that_nobody_outside_reaches_is_said_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    for (host, what) in
+        [("0.0.0.0", "leads nowhere"), ("localhost", "this machine only"), ("10.0.0.1", "its own network")]
+    {
+        let address = answer(pirushkad(dir.path()).args(["address", "--host", host]));
+        assert!(address.code == Some(0) && address.stdout.starts_with(host));
+        assert!(address.stderr.starts_with("Note: ") && address.stderr.contains(what), "{}", address.stderr);
+    }
+}
+
+#[test]
 fn without_a_host_address_says_which_one_it_took() {
     let dir = tempfile::tempdir().unwrap();
     let address = answer(pirushkad(dir.path()).arg("address"));

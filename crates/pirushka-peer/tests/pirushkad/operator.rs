@@ -184,6 +184,61 @@ fn drain_shows_what_is_still_to_hand_out_and_returns_when_the_peer_has_ended() {
 }
 
 #[test]
+fn asked_again_to_drain_the_earlier_end_counts_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(dir.path(), &[]);
+    let mut bob = User::registers(&daemon, 1).unwrap();
+    assert_eq!(bob.opens_queues(1), 1);
+    let mut sender = Client::of(daemon.text("address"));
+    assert!(sender.connects());
+    assert_eq!(leave(&mut sender, bob.queue(0), 0, 1, &[320]).held, 1);
+    let drain = |within: &str| -> serde_json::Value {
+        serde_json::from_str(&says(dir.path(), &["drain", "--within", within, "--no-wait", "--json"])).unwrap()
+    };
+    let first = drain("60 s");
+    assert_eq!((&first["within_ms"], &first["was_draining"]), (&60_000.into(), &false.into()));
+    let longer = drain("1 h");
+    assert!(longer["within_ms"].as_u64().unwrap() <= 60_000 && longer["was_draining"] == true, "{longer}");
+    assert_eq!(drain("30 s")["within_ms"], 30_000, "an earlier one counts");
+    let said = says(dir.path(), &["drain", "--within", "0 s", "--no-wait"]);
+    assert_eq!(said, "draining already: 0 s at most, the earlier end counts\n");
+    assert_eq!(daemon.wait().1, Some(0));
+}
+
+#[test]
+fn a_long_list_of_networks_is_blocked_listed_and_reloaded() {
+    let networks = |count: u32| {
+        let list = (0..count).map(|n| format!("\"2001:db8:{:x}:{:x}::/64\"", 0x1000 + (n >> 12), 0x1000 + (n & 0xfff)));
+        format!("[block]\nnetworks = [{}]\n", list.collect::<Vec<_>>().join(","))
+    };
+    let peer = Configured::start(&networks(30_000));
+    let listed: serde_json::Value = serde_json::from_str(&peer.says(&["block", "list", "--json"])).unwrap();
+    assert_eq!(listed["blocks"].as_array().unwrap().len(), 30_000);
+    peer.write(&networks(29_998));
+    let said = peer.says(&["reload"]);
+    assert!(said.starts_with("block.networks: 30000 networks -> 29998 networks; 2 fewer: 2001:db8:1007:"), "{said}");
+    assert_eq!(peer.says(&["block", "list"]).lines().count(), 29_998);
+    let shown = peer.says(&["config", "show"]);
+    let line = shown.lines().find(|line| line.starts_with("block.networks")).unwrap();
+    assert!(line.len() < 300 && line.ends_with(" more"), "{line}");
+}
+
+#[test]
+fn a_configuration_that_became_a_pipe_is_refused_at_once_and_the_peer_runs_on() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let peer = Configured::start("[users]\nqueues = 3\n");
+    let file = peer.dir.path().join("pirushkad.toml");
+    std::fs::remove_file(&file).unwrap();
+    mknodat(CWD, &file, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let refused = answer(pirushkad(peer.dir.path()).arg("reload"));
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(refused.stderr.contains("it is a pipe"), "{}", refused.stderr);
+    peer.daemon.signal(Signal::HUP);
+    peer.log_says("the old one stays");
+    assert_eq!(User::registers(&peer.daemon, 1).unwrap().opens_queues(5), 3);
+}
+
+#[test]
 fn limits_are_shown_with_their_use_and_name_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(dir.path(), &["--set", "memory.total=128 MiB"]);
