@@ -12,7 +12,7 @@ use crate::session::{Upload, UploadPart};
 use crate::store::UserId;
 
 impl Peer {
-    /// A part of a long body of a registered user's; applied when whole.
+    /// A part of a long body of a registered user's; applied when whole. Of two bodies the one with the higher number counts.
     pub(super) fn put(
         &mut self,
         now: Now,
@@ -29,6 +29,11 @@ impl Peer {
             return Err(Refusal::REFUSED);
         }
         let Some(state) = self.sessions.get_mut(&session) else { return Err(Refusal::NOT_REGISTERED) };
+        // Its owner has something newer to say: parts that were overtaken neither undo that nor get in its way.
+        if state.newest_upload.is_some_and(|newest| object < newest) {
+            return Ok(());
+        }
+        state.newest_upload = Some(object);
         if !state.upload.as_ref().is_some_and(|upload| upload.continues(&part)) {
             if !self.store.make_room(Upload::cost(total)) {
                 return Err(Refusal::PEER_FULL);

@@ -10,7 +10,7 @@ pub(crate) use downloads::Downloads;
 pub(crate) use presence::{Left, Presence};
 pub(crate) use upload::{Upload, UploadPart};
 
-use pirushka_wire::{RangeSet, RequestId};
+use pirushka_wire::{ObjectId, RangeSet, RequestId};
 
 use crate::limits::{DONE_RANGES, FLIGHT_OVERHEAD, SESSION_OVERHEAD};
 use crate::store::UserId;
@@ -20,6 +20,8 @@ use crate::store::UserId;
 pub(crate) struct Session {
     pub(crate) registration: Option<SessionRegistration>,
     pub(crate) upload: Option<Upload>,
+    /// The newest long body of which a part has come in it.
+    pub(crate) newest_upload: Option<ObjectId>,
     pub(crate) downloads: Downloads,
     pub(crate) later: Option<Later>,
     /// Has had its one-time package.

@@ -49,6 +49,28 @@ fn a_bundle_is_published_in_parts_and_looked_up_with_one_package() {
 }
 
 #[test]
+fn an_older_bundle_that_is_overtaken_on_the_way_neither_undoes_the_newer_nor_breaks_it() {
+    let mut world = World::new(PeerConfig::default());
+    let (bob, stranger) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    let (old, new) = (bundle(&[1; 1200], &[b"old"]), bundle(&[2; 1200], &[b"new"]));
+    let part = |object: u32, body: &'static [u8], n: usize| Frame::Put {
+        request: NO_REQUEST,
+        object: ObjectId(object),
+        offset: (n * 1024) as u32,
+        total: body.len() as u32,
+        kind: 1,
+        part: &body[n * 1024..body.len().min((n + 1) * 1024)],
+    };
+    let (old, new): (&'static [u8], &'static [u8]) = (old.leak(), new.leak());
+    for frame in [part(1, old, 0), part(2, new, 0), part(1, old, 1), part(2, new, 1), part(1, old, 0)] {
+        assert_eq!(world.ask(bob, &frame), Answer::Ok);
+    }
+    let found = world.look_up(stranger, person(1).fingerprint()).unwrap();
+    assert!(found.ends_with(b"new"), "{found:?}");
+}
+
+#[test]
 fn a_bundle_out_of_shape_is_refused_and_the_old_one_stays() {
     let mut world = World::new(PeerConfig::default());
     let (bob, stranger) = (world.client(), world.client());
