@@ -319,7 +319,7 @@ pub enum MessageBody {
     /// Messages are missing here; late ones take their places.
     #[n(1)]
     Gap {
-        /// How many.
+        /// How many, at least.
         #[n(0)]
         missing: u64,
     },

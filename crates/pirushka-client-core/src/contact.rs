@@ -11,7 +11,7 @@ use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, PeerId, QueueId, Queue
 use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
 use crate::conversation::ConversationRow;
 use crate::home_row::HomeId;
-use crate::limits::{GRANTS_MAX, GROUPS_MAX, SESSIONS_MAX};
+use crate::limits::{GAP_ANCHORS_MAX, GAP_WIDTH_MAX, GRANTS_MAX, GROUPS_MAX, SESSIONS_MAX};
 use crate::memory::MemoryRow;
 use crate::outbox::{Item, ItemKind};
 use crate::queue::TicketRow;
@@ -75,8 +75,50 @@ pub(crate) struct GapRow {
     #[n(1)]
     pub(crate) last_seq: u64,
     #[n(2)]
-    /// The gap marker; the place of `seq` is `marker + 1 + seq - first_seq`.
+    /// The gap marker; the places are behind it.
     pub(crate) marker: MessageId,
+    /// Numbers in the midst of a wide gap that have a place, ascending, each with its distance from the marker.
+    #[n(3)]
+    pub(crate) anchors: Option<Vec<(u64, u64)>>,
+}
+
+impl GapRow {
+    /// Whether this number is missing, or was, where the marker stands.
+    pub(crate) fn holds(&self, seq: u64) -> bool {
+        (self.first_seq..=self.last_seq).contains(&seq)
+    }
+
+    /// How many places are kept.
+    pub(crate) fn places(first_seq: u64, last_seq: u64) -> u64 {
+        (last_seq - first_seq + 1).min(GAP_WIDTH_MAX)
+    }
+
+    /// The place of a number in the gap, between those of its neighbours.
+    ///
+    /// In a gap that is wider than its places, numbers jump somewhere: what is missing stands at its ends, or, after
+    /// several jumps, somewhere in the midst. So the nearest number with a known place counts, from below or above; one
+    /// that is near none gets a place half way and is then known itself. `None` when there is no room.
+    pub(crate) fn place_of(&mut self, seq: u64) -> Option<MessageId> {
+        let end = 1 + Self::places(self.first_seq, self.last_seq);
+        let anchors = self.anchors.get_or_insert_default();
+        let at = anchors.partition_point(|(anchor, _)| *anchor <= seq);
+        let (below, below_place) = at.checked_sub(1).map_or((self.first_seq - 1, 0), |at| anchors[at]);
+        let (above, above_place) = anchors.get(at).copied().unwrap_or((self.last_seq + 1, end));
+        let room = above_place - below_place;
+        // Where everything fits there is no need to guess.
+        let from_below = if above - below == room { room } else { room / 2 };
+        let place = if seq - below < from_below {
+            below_place + (seq - below)
+        } else if above - seq <= (room - 1) / 2 {
+            above_place - (above - seq)
+        } else if room > 1 && anchors.len() < GAP_ANCHORS_MAX {
+            anchors.insert(at, (seq, below_place + room / 2));
+            below_place + room / 2
+        } else {
+            return None;
+        };
+        Some(MessageId(self.marker.0 + place))
+    }
 }
 
 /// A received text that waits for an earlier one.

@@ -68,16 +68,11 @@ impl Client {
         contact.row.display_next = next_seq;
         contact.changed = true;
         if missing > 0 {
-            let width = last_seq - first_seq + 1;
-            let places = if width <= GAP_WIDTH_MAX { width } else { 0 };
-            let marker = self.profile.take_messages(1 + places);
+            let marker = self.profile.take_messages(1 + GapRow::places(first_seq, last_seq));
             self.profile.save(&mut self.writes);
-            if places > 0 {
-                let gap = GapRow { first_seq, last_seq, marker };
-                contact.row.gaps.push(gap);
-                let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
-                contact.row.gaps.drain(..excess);
-            }
+            contact.row.gaps.push(GapRow { first_seq, last_seq, marker, anchors: None });
+            let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
+            contact.row.gaps.drain(..excess);
             self.mark_gap(now, id, marker, first_seq, missing);
         }
         self.advance_display(now, id);
@@ -98,23 +93,28 @@ impl Client {
 
     fn show_late(&mut self, now: Now, id: ContactId, text: WaitingRow) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let gap = contact.row.gaps.iter().position(|gap| (gap.first_seq..=gap.last_seq).contains(&text.seq));
-        let Some(at) = gap else {
-            let place = self.profile.take_messages(1);
-            self.profile.save(&mut self.writes);
-            return self.show(now, id, place, text);
-        };
-        let gap = contact.row.gaps[at].clone();
-        let place = MessageId(gap.marker.0 + 1 + (text.seq - gap.first_seq));
-        let missing = missing_in(contact, gap.first_seq, gap.last_seq);
-        if missing == 0 {
-            contact.row.gaps.remove(at);
-            self.writes.delete(Table::Message, gap.marker.0.to_be_bytes());
-        }
+        let kept = contact.row.gaps.iter_mut().find(|gap| gap.holds(text.seq)).and_then(|gap| gap.place_of(text.seq));
+        let place = kept.unwrap_or_else(|| self.profile.take_messages(1));
+        self.profile.save(&mut self.writes);
         self.show(now, id, place, text);
-        if missing > 0 {
-            self.mark_gap(now, id, gap.marker, gap.first_seq, missing);
+    }
+
+    /// Something came late, shown or not: the marker shrinks, and goes when nothing is missing.
+    pub(crate) fn shrink_gap(&mut self, now: Now, id: ContactId, seq: u64) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(at) = contact.row.gaps.iter().position(|gap| gap.holds(seq)) else { return };
+        let GapRow { first_seq, last_seq, marker, .. } = contact.row.gaps[at];
+        let missing = missing_in(contact, first_seq, last_seq);
+        contact.changed = true;
+        if missing > GAP_WIDTH_MAX {
+            // How many is as unknown as before.
+            return;
         }
+        if missing > 0 {
+            return self.mark_gap(now, id, marker, first_seq, missing);
+        }
+        contact.row.gaps.remove(at);
+        self.writes.delete(Table::Message, marker.0.to_be_bytes());
     }
 
     fn show(&mut self, now: Now, id: ContactId, place: MessageId, text: WaitingRow) {
@@ -138,6 +138,8 @@ impl Client {
     }
 
     fn mark_gap(&mut self, now: Now, id: ContactId, marker: MessageId, seq: u64, missing: u64) {
+        // More than a gap has places is no number of messages but a jump that is not known yet: at least one is missing.
+        let missing = if missing > GAP_WIDTH_MAX { 1 } else { missing };
         self.put_message(Message {
             id: marker,
             contact: id,
@@ -161,10 +163,16 @@ impl Client {
 impl Contact {
     /// The contact's numbers jump: nothing ever stood in between.
     pub(crate) fn note_jump(&mut self, jump: Option<(u64, u64)>) {
-        let Some((before, behind)) = jump.filter(|&(before, behind)| before < behind && behind > self.row.display_next)
-        else {
+        let Some((before, behind)) = jump.filter(|&(before, behind)| before < behind) else { return };
+        if behind <= self.row.display_next {
+            // The display has gone over it. In a gap, what never was is not missing.
+            let inside = |gap: &GapRow| gap.first_seq <= before + 1 && behind <= gap.last_seq + 1;
+            if before + 1 < behind && self.row.gaps.iter().any(inside) {
+                self.received.insert_range(before + 1, behind - 1);
+                self.changed = true;
+            }
             return;
-        };
+        }
         if self.received.contains(behind - 1) || self.row.jumps.contains(&(before, behind)) {
             return;
         }

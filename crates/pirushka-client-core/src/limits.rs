@@ -30,8 +30,10 @@ pub const UNREADABLE_BYTES_MAX: usize = 1024 * 1024;
 pub const JUMPS_MAX: usize = 16;
 /// Gap markers per contact; older gaps are no longer filled in place.
 pub const GAPS_MAX: usize = 64;
-/// A gap wider than this is shown, but late messages do not find places reserved in it.
+/// Places kept in a gap. In a wider one the sender's numbers have jumped, and it is not known where.
 pub const GAP_WIDTH_MAX: u64 = 1024;
+/// Late messages of a wide gap that stand far from its ends and from each other; one more is shown behind the gap.
+pub const GAP_ANCHORS_MAX: usize = 8;
 /// Sockets open at the same time towards contacts' peers.
 pub const ROUTES_MAX: usize = 64;
 /// Ranges in one receipt.

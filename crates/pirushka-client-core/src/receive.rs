@@ -171,7 +171,9 @@ impl Client {
             self.owe_receipt(now, id);
         }
         if is_new {
+            let seq = content.seq;
             self.take_body(now, id, content);
+            self.shrink_gap(now, id, seq);
             self.advance_display(now, id);
         } else if let Body::Hello(hello) = &content.body {
             // It may have been written anew because its author has moved.

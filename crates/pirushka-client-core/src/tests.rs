@@ -58,14 +58,30 @@ impl Desk {
     }
 
     fn bob_says(&mut self, seq: u64, body: Body) {
+        self.bob_says_after(None, seq, body);
+    }
+
+    fn bob_says_after(&mut self, jump: Option<(u64, u64)>, seq: u64, body: Body) {
         let mut id = [7; 16];
         id[..8].copy_from_slice(&seq.to_be_bytes());
-        let content = Content { id, seq, jump: None, time_ms: NOW.wall_ms, receipts: None, body };
+        let content = Content { id, seq, jump, time_ms: NOW.wall_ms, receipts: None, body };
         self.client.take_content(NOW, self.bob, &content.encode().unwrap());
     }
 
     fn bob_writes(&mut self, seq: u64) {
-        self.bob_says(seq, Body::Text(Text { text: format!("text {seq}"), reply_to: None, expire_s: None }));
+        self.bob_writes_after(None, seq);
+    }
+
+    fn bob_writes_after(&mut self, jump: Option<(u64, u64)>, seq: u64) {
+        let text = Text { text: format!("text {seq}"), reply_to: None, expire_s: None };
+        self.bob_says_after(jump, seq, Body::Text(text));
+    }
+
+    /// What stands in the conversation, from the first to the last.
+    fn conversation(&mut self) -> Vec<String> {
+        self.commit();
+        let rows = self.disk.iter().filter(|((table, _), _)| *table == Table::Message);
+        rows.map(|(_, row)| crate::Message::from_row(row).expect("a row of ours").body).map(told).collect()
     }
 
     fn shown(&mut self) -> Vec<String> {
@@ -75,12 +91,7 @@ impl Desk {
                 Event::Message(message) => Some(message.body),
                 _ => None,
             })
-            .map(|body| match body {
-                MessageBody::Text(text) => text,
-                MessageBody::Gap { missing } => format!("gap of {missing}"),
-                MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
-                MessageBody::Expire { after_s } => format!("messages stay {after_s} s"),
-            })
+            .map(told)
             .collect()
     }
 
@@ -90,6 +101,15 @@ impl Desk {
 
     fn rows(&self, table: Table) -> usize {
         self.disk.keys().filter(|(t, _)| *t == table).count()
+    }
+}
+
+fn told(body: MessageBody) -> String {
+    match body {
+        MessageBody::Text(text) => text,
+        MessageBody::Gap { missing } => format!("gap of {missing}"),
+        MessageBody::NeedsNewerVersion { kind, .. } => format!("kind {kind}"),
+        MessageBody::Expire { after_s } => format!("messages stay {after_s} s"),
     }
 }
 
@@ -173,6 +193,42 @@ fn a_text_that_waits_for_an_earlier_one_is_shown_after_a_restart_too() {
     assert!(desk.shown().is_empty());
     desk.client.handle_timeout(later(11 * SECOND));
     assert_eq!(desk.shown(), ["gap of 1", "text 2"]);
+}
+
+#[test]
+fn what_a_contact_wrote_between_restarts_finds_its_place_when_it_comes_late() {
+    const STARTS: [u64; 3] = [1_793_491_200_000, 1_793_491_300_000, 1_793_491_400_000];
+    let mut desk = Desk::new();
+    desk.bob_writes(1);
+    // What was said in the first two runs after this one is lost for now, so nobody knows how often numbers have jumped.
+    let jumps = [(2, STARTS[0]), (STARTS[0] + 1, STARTS[1]), (STARTS[1] + 1, STARTS[2])];
+    desk.bob_writes_after(Some(jumps[2]), STARTS[2]);
+    desk.client.handle_timeout(later(11 * SECOND));
+    assert_eq!(desk.conversation(), ["text 1", "gap of 1", &format!("text {}", STARTS[2])], "at least one");
+    for (jump, seq) in [
+        (jumps[1], STARTS[1] + 1),
+        (jumps[0], STARTS[0]),
+        (jumps[1], STARTS[1]),
+        ((0, 0), 2),
+        (jumps[0], STARTS[0] + 1),
+    ] {
+        desk.bob_writes_after(Some(jump).filter(|jump| jump.1 > 0), seq);
+    }
+    let texts = [1, 2, STARTS[0], STARTS[0] + 1, STARTS[1], STARTS[1] + 1, STARTS[2]];
+    assert_eq!(desk.conversation(), texts.map(|seq| format!("text {seq}")), "and nothing is missing");
+}
+
+#[test]
+fn what_is_nothing_to_show_fills_a_gap_as_well() {
+    let mut desk = Desk::new();
+    desk.bob_writes(1);
+    desk.bob_writes(4);
+    desk.client.handle_timeout(later(11 * SECOND));
+    assert_eq!(desk.conversation(), ["text 1", "gap of 2", "text 4"]);
+    desk.bob_says(3, Body::Profile(Profile { name: "bobby".into() }));
+    assert_eq!(desk.conversation(), ["text 1", "gap of 1", "text 4"]);
+    desk.bob_writes(2);
+    assert_eq!(desk.conversation(), ["text 1", "text 2", "text 4"]);
 }
 
 #[test]

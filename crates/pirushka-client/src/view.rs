@@ -243,7 +243,7 @@ pub enum BodyView {
     },
     /// Messages are missing here; late ones take their places.
     Gap {
-        /// How many.
+        /// How many, at least.
         missing: u64,
     },
     /// Of a kind that this version does not know; kept.

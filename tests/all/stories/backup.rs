@@ -49,13 +49,14 @@ fn heals(town: &mut Town, waiting: &[pirushka_sim::MessageId], back: &[pirushka_
     town.world.run_for(MINUTE);
     assert!(town.world.users[a].contact(town.world.users[b].fingerprint()).unwrap().verified, "verification is kept");
     assert!(town.world.users[b].contact(town.world.users[a].fingerprint()).is_some());
-    // What alice had received and confirmed since the copy is lost, and she is shown that it is.
+    // What alice had received and confirmed since the copy is lost, and she is shown that it is; how much she cannot know,
+    // since bob's numbers jumped when he was away.
     let with_bob = town.world.users[a].conversation(town.world.contact_id(a, b).unwrap());
     let missing = |body: &MessageBody| match body {
         MessageBody::Gap { missing } => *missing,
         MessageBody::Text(_) | MessageBody::NeedsNewerVersion { .. } | MessageBody::Expire { .. } => 0,
     };
-    assert!(with_bob.iter().map(|message| missing(&message.body)).sum::<u64>() >= 30, "the gap is shown");
+    assert!(with_bob.iter().map(|message| missing(&message.body)).sum::<u64>() >= 1, "the gap is shown");
     town.is_sound();
 }
 
