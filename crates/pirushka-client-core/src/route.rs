@@ -167,7 +167,9 @@ impl Client {
             if route.requests() > 0 || matches!(route.dial.phase(), Phase::Resolving(_) | Phase::Greeting) {
                 continue;
             }
-            let idle_at = route.used_us.saturating_add(self.config.route_idle_us);
+            // Who closes what it was asked to leave alone forgets that it was asked, and asks again at once. What is
+            // to be done when the pause is over has set its own bell.
+            let idle_at = route.used_us.saturating_add(self.config.route_idle_us).max(route.paused_until_us);
             if now.mono_us < idle_at {
                 self.timers.set_earlier(Timer::Contact(id), idle_at);
             } else if !matches!(route.dial.phase(), Phase::Waiting { .. }) {

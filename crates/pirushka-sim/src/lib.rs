@@ -1,7 +1,7 @@
 //! The simulator: the real cores on a small internet in memory, under virtual time, from one seed.
 //!
-//! A [`World`] holds peers (real [`pirushka_peer_core::Peer`]s, which forget everything in a crash) and users, who live
-//! behind NATs. Two kinds of users exist: [`RawUser`] speaks to peers with the real link and nothing above it, a naive
+//! A [`World`] holds peers (real [`pirushka_peer_core::Peer`]s, which forget everything in a crash, or [`HostilePeer`]s,
+//! which forget nothing) and users, who live behind NATs. Two kinds of users exist: [`RawUser`] speaks to peers with the real link and nothing above it, a naive
 //! model of a messenger; [`Person`] is the real client core on a simulated disk. What is checked after every event
 //! is listed in [`Rule`].
 //!
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checks;
+pub mod hostile;
 mod ledger;
 mod peer_node;
 mod person;
@@ -23,10 +24,12 @@ mod trace;
 mod world;
 
 pub use checks::{Rule, Violation};
+pub use hostile::{Bundles, HostilePeer, Mischief};
 pub use peer_node::PeerNode;
 pub use person::{Disk, Person, Said};
 pub use pirushka_client_core::{
-    Client, ClientConfig, CodeState, ContactId, ContactState, HomeInfo, HomeRole, HomeState, MessageId, MessageState,
+    AddingTrouble, Client, ClientConfig, CodeState, ContactId, ContactState, HomeInfo, HomeRole, HomeState, MessageId,
+    MessageState, Warning,
 };
 pub use plan::CrashPoint;
 pub use rand::Rand;

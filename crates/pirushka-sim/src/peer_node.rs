@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use pirushka_link::PeerKey;
+use pirushka_link::{PeerKey, Transmit};
 use pirushka_peer_core::{Peer, PeerConfig};
-use pirushka_wire::{BootId, HomeAddress, PeerAddress, PeerId};
+use pirushka_wire::{BootId, HomeAddress, Now, PeerAddress, PeerId};
 
+use crate::hostile::{HostilePeer, Mischief};
 use crate::ledger::Ledger;
 use crate::rand::Rand;
 use crate::world::Clock;
@@ -25,7 +26,15 @@ pub struct PeerNode {
     pub(crate) ledger: Ledger,
     key: PeerKey,
     seeds: Rand,
-    running: Option<Peer>,
+    running: Option<Running>,
+    /// What the next run does beside its work.
+    mischief: Option<Mischief>,
+}
+
+/// A process.
+pub(crate) enum Running {
+    Honest(Box<Peer>),
+    Hostile(Box<HostilePeer>),
 }
 
 impl PeerNode {
@@ -33,7 +42,7 @@ impl PeerNode {
         let key = PeerKey::generate(seeds.seed32());
         let host = format!("{name}.example");
         let ledger = Ledger::default();
-        Self { name, host, address, clock: Clock::default(), config, ledger, key, seeds, running: None }
+        Self { name, host, address, clock: Clock::default(), config, ledger, key, seeds, running: None, mischief: None }
     }
 
     /// Its name, as it pins it.
@@ -56,20 +65,57 @@ impl PeerNode {
         HomeAddress { peer: self.peer_address(), invite: self.config.invite_secret(&self.key) }
     }
 
-    /// The process, unless it is dead.
+    /// The process, unless it is dead or hostile.
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
-        self.running.as_ref()
+        match &self.running {
+            Some(Running::Honest(peer)) => Some(peer),
+            Some(Running::Hostile(_)) | None => None,
+        }
+    }
+
+    /// The process, if it is hostile.
+    #[must_use]
+    pub fn hostile(&self) -> Option<&HostilePeer> {
+        match &self.running {
+            Some(Running::Hostile(peer)) => Some(peer),
+            Some(Running::Honest(_)) | None => None,
+        }
     }
 
     /// Names its present run.
     #[must_use]
     pub fn boot(&self) -> Option<BootId> {
-        self.running.as_ref().map(Peer::boot)
+        self.running.as_ref().map(|running| match running {
+            Running::Honest(peer) => peer.boot(),
+            Running::Hostile(peer) => peer.boot(),
+        })
     }
 
     pub(crate) fn peer_mut(&mut self) -> Option<&mut Peer> {
+        match &mut self.running {
+            Some(Running::Honest(peer)) => Some(peer),
+            Some(Running::Hostile(_)) | None => None,
+        }
+    }
+
+    pub(crate) fn hostile_mut(&mut self) -> Option<&mut HostilePeer> {
+        match &mut self.running {
+            Some(Running::Hostile(peer)) => Some(peer),
+            Some(Running::Honest(_)) | None => None,
+        }
+    }
+
+    pub(crate) fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    pub(crate) fn running_mut(&mut self) -> Option<&mut Running> {
         self.running.as_mut()
+    }
+
+    pub(crate) fn set_mischief(&mut self, mischief: Option<Mischief>) {
+        self.mischief = mischief;
     }
 
     /// kill -9.
@@ -79,7 +125,7 @@ impl PeerNode {
 
     /// Other limits, now and at the next start.
     pub(crate) fn reload(&mut self, config: PeerConfig) {
-        if let Some(peer) = &mut self.running {
+        if let Some(peer) = self.peer_mut() {
             peer.set_config(&config);
         }
         self.config = config;
@@ -88,6 +134,48 @@ impl PeerNode {
     /// Starts (again): nothing is remembered but the key.
     pub(crate) fn start(&mut self, net_us: u64) {
         let now = self.clock.now(net_us);
-        self.running = Some(Peer::new(self.config.clone(), self.key.clone(), self.seeds.seed32(), now));
+        self.running = Some(match self.mischief {
+            None => {
+                let peer = Peer::new(self.config.clone(), self.key.clone(), self.seeds.seed32(), now);
+                Running::Honest(Box::new(peer))
+            }
+            Some(mischief) => {
+                let mut link = self.config.link.clone();
+                link.terms = self.config.terms();
+                let peer = HostilePeer::new(mischief, link, self.key.clone(), self.seeds.fork(), now);
+                Running::Hostile(Box::new(peer))
+            }
+        });
+    }
+}
+
+impl Running {
+    pub(crate) fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) {
+        match self {
+            // Why something had no effect is counted there.
+            Self::Honest(peer) => drop(peer.handle_datagram(now, remote, datagram)),
+            Self::Hostile(peer) => peer.handle_datagram(now, remote, datagram),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        match self {
+            Self::Honest(peer) => peer.handle_timeout(now),
+            Self::Hostile(peer) => peer.handle_timeout(now),
+        }
+    }
+
+    pub(crate) fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
+        match self {
+            Self::Honest(peer) => peer.poll_transmit(now, out),
+            Self::Hostile(peer) => peer.poll_transmit(now, out),
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<u64> {
+        match self {
+            Self::Honest(peer) => peer.poll_timeout(),
+            Self::Hostile(peer) => peer.poll_timeout(),
+        }
     }
 }

@@ -48,6 +48,9 @@ pub struct Disk {
     announced: BTreeSet<MessageId>,
 }
 
+/// Before the first port of a person's sockets.
+const PORT_FIRST: u16 = 30_000;
+
 impl Person {
     /// Adds a person served by a peer; it starts at once. Tells its number.
     pub fn add(world: &mut World<Self>, name: &str, home: usize) -> usize {
@@ -84,7 +87,7 @@ impl Person {
             disk: Disk::default(),
             running: Some(client),
             sockets: BTreeMap::new(),
-            port_next: 30_000,
+            port_next: PORT_FIRST,
             crash_at: None,
             says_yes: false,
             sent: 0,
@@ -188,7 +191,20 @@ impl Person {
             .collect()
     }
 
-    /// How many gap markers were ever stored.
+    /// The numbers of the texts that came in from a person, each with its message, in the order of display.
+    #[must_use]
+    pub fn numbers_from(&self, contact: ContactId) -> Vec<(u32, MessageId)> {
+        let texts = self.conversation(contact).into_iter().filter(|message| !message.outgoing);
+        texts.filter_map(|message| Some((Said::parse(message.body.text())?.number, message.id))).collect()
+    }
+
+    /// Whether a gap marker stands between two texts of a person's in the order of display.
+    #[must_use]
+    pub fn shows_gap_between(&self, from: MessageId, to: MessageId) -> bool {
+        self.disk.messages.range(from..to).any(|(_, message)| matches!(message.body, MessageBody::Gap { .. }))
+    }
+
+    /// How many gap markers stand in all conversations.
     #[must_use]
     pub fn gaps(&self) -> usize {
         self.disk.messages.values().filter(|message| matches!(message.body, MessageBody::Gap { .. })).count()
@@ -482,7 +498,8 @@ impl User for Person {
         let mut datagram = vec![];
         while let Some(transmit) = self.running.as_mut().and_then(|client| client.poll_transmit(now, &mut datagram)) {
             let port = *self.sockets.entry(transmit.socket).or_insert_with(|| {
-                self.port_next += 1;
+                // As a system does: the next one, and from the first again after the last. A few are open at a time.
+                self.port_next = self.port_next.checked_add(1).unwrap_or(PORT_FIRST);
                 self.port_next
             });
             around.out.push((port, transmit.to, std::mem::take(&mut datagram)));

@@ -6,6 +6,7 @@ use pirushka_netsim::{LinkConfig, NatConfig, NatKind};
 use pirushka_peer_core::PeerConfig;
 use pirushka_wire::time::{DAY, HOUR, SECOND};
 
+use crate::hostile::Mischief;
 use crate::rand::Rand;
 
 /// One run, laid out before it begins.
@@ -23,6 +24,21 @@ pub struct Plan {
     pub calm_us: u64,
     /// Then somebody may be away for long, while the others write.
     pub absence: Option<Absence>,
+    /// A peer may mean ill while faults last.
+    pub hostile: Option<Hostile>,
+}
+
+/// A peer in bad hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hostile {
+    /// Which.
+    pub peer: usize,
+    /// What it does.
+    pub mischief: Mischief,
+    /// It does so from the first moment on, and not only from some later one.
+    pub always: bool,
+    /// It does not end with the faults; its users move to another.
+    pub is_left: bool,
 }
 
 /// A long time without a user's machine.
@@ -92,6 +108,11 @@ pub enum Step {
     /// Its operator asks it to end; what starts again later is the next run.
     DrainPeer(usize),
     StartPeer(usize),
+    /// From now on it means ill.
+    Corrupt {
+        peer: usize,
+        mischief: Mischief,
+    },
     CrashUser(usize, CrashPoint),
     StartUser(usize),
     Cut {
@@ -145,7 +166,8 @@ impl Plan {
         let peers = (0..rand.between(1, peers_max)).map(|_| limits(&mut rand, scale.raw)).collect::<Vec<_>>();
         let users = (0..rand.between(2, 4)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
         let calm_us = rand.between(20 * SECOND, scale.faults_us);
-        let mut plan = Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us, absence: None };
+        let mut plan =
+            Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us, absence: None, hostile: None };
         plan.messages(&mut rand, scale);
         plan.faults(&mut rand);
         if !scale.raw {
@@ -156,8 +178,33 @@ impl Plan {
             us: if rand.percent(50) { rand.between(HOUR, DAY) } else { rand.between(DAY, 13 * DAY) },
             peers_restart: rand.percent(50),
         });
+        if !scale.raw {
+            plan.hostility(seed);
+        }
         plan.steps.sort_by_key(|(at, _)| *at);
         plan
+    }
+
+    /// A quarter of the seeds know a peer that means ill. Drawn from a source of its own: the other seeds stay what they
+    /// were.
+    fn hostility(&mut self, seed: u64) {
+        let rand = &mut Rand::new(seed ^ 0xbad0_0000_0000_0000);
+        if !rand.percent(25) {
+            return;
+        }
+        // Of the peers that somebody uses.
+        let user = &self.users[rand.below(self.users.len() as u64) as usize];
+        let hostile = Hostile {
+            peer: user.home,
+            mischief: Mischief::of(rand),
+            always: rand.percent(50),
+            is_left: rand.percent(50) && self.peers.len() > 1,
+        };
+        if !hostile.always {
+            let step = Step::Corrupt { peer: hostile.peer, mischief: hostile.mischief };
+            self.steps.push((rand.below(self.calm_us), step));
+        }
+        self.hostile = Some(hostile);
     }
 
     fn messages(&mut self, rand: &mut Rand, scale: Scale) {

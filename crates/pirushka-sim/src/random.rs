@@ -8,6 +8,7 @@ use pirushka_netsim::LinkConfig;
 use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
 
 use crate::checks::{Rule, Violation};
+use crate::peer_node::PeerNode;
 use crate::person::Person;
 use crate::plan::{Absence, CrashPoint, HomesChange, Plan, Scale, Step};
 use crate::rand::Rand;
@@ -146,6 +147,9 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
     for config in &plan.peers {
         world.add_peer(config.clone());
     }
+    if let Some(hostile) = plan.hostile.filter(|hostile| hostile.always) {
+        world.corrupt_peer(hostile.peer, hostile.mischief);
+    }
     for (user, name) in plan.users.iter().zip(["alice", "bob", "carol", "dave"]) {
         let (mut place, seeds) = world.add_place(|ip| user.nat(ip));
         place.clock.skew_ms = user.skew_ms;
@@ -169,6 +173,7 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         world.net.set_link(plan.weather);
     }
     situations.weather(&plan.weather);
+    let knew_each_other = all_contacts(&world);
     let start = world.now_us();
     for (at, step) in &plan.steps {
         world.run_until(start + at);
@@ -178,10 +183,25 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         real_step(&mut world, &mut rand, &mut situations, &mut sent, *step);
     }
     world.run_until(start + plan.calm_us);
-    calm(&mut world);
+    check_holes(&mut world, &sent);
+    situations.deeds(&world);
+    // Who moves away from a peer that goes on has to have met people before.
+    let left = plan.hostile.filter(|hostile| {
+        hostile.is_left && !hostile.always && knew_each_other && serves(&world, hostile.peer).len() == 1
+    });
+    calm_but(&mut world, left.map(|hostile| hostile.peer));
     for user in 0..world.users.len() {
         if world.users[user].is_crashed() {
             world.wake(user);
+        }
+    }
+    if let Some(hostile) = left {
+        let user = serves(&world, hostile.peer)[0];
+        let other = (hostile.peer + 1) % world.peers.len();
+        if world.move_home(user, Some(hostile.peer), other) {
+            situations.count("somebody moves away from a hostile peer");
+        } else {
+            world.redeem_peer(hostile.peer);
         }
     }
     if let Some(absence) = plan.absence {
@@ -229,6 +249,34 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         situations: situations.0,
         violations: world.violations,
     }
+}
+
+/// The users who have or had a home at a peer.
+fn serves(world: &World<Person>, peer: usize) -> Vec<usize> {
+    let id = world.peers[peer].peer_id();
+    let is_at = |user: &usize| world.homes(*user).iter().any(|home| home.peer.peer_id == id);
+    (0..world.users.len()).filter(is_at).collect()
+}
+
+/// Where a text is shown that was written after another that is not, a gap is shown between it and those before.
+fn check_holes(world: &mut World<Person>, sent: &[SentText]) {
+    let mut hidden = vec![];
+    for (reader, writer) in (0..world.users.len()).flat_map(|a| (0..world.users.len()).map(move |b| (a, b))) {
+        let Some(contact) = world.contact_id(reader, writer) else { continue };
+        let names = (world.users[writer].name(), world.users[reader].name());
+        let written = sent.iter().map(|(_, _, key)| key).filter(|key| (key.0.as_str(), key.1.as_str()) == names);
+        let mut missing: Vec<u32> = written.filter(|key| !world.shown.contains(*key)).map(|key| key.2).collect();
+        missing.sort_unstable();
+        let shown = world.users[reader].numbers_from(contact);
+        for pair in shown.windows(2) {
+            let [(before, from), (behind, to)] = *pair else { continue };
+            let hole = missing.iter().find(|number| (before..behind).contains(*number));
+            if let Some(number) = hole.filter(|_| !world.users[reader].shows_gap_between(from, to)) {
+                hidden.push(format!("{} does not see that number {number} of {} is missing", names.1, names.0));
+            }
+        }
+    }
+    hidden.into_iter().for_each(|what| world.breach(Rule::S1, what));
 }
 
 /// What its sender believes delivered, and so has dropped, is on the recipient's disk. Called when every wait for an
@@ -394,8 +442,10 @@ fn all_contacts(world: &World<Person>) -> bool {
 fn all_online(world: &World<Person>) -> bool {
     let online: u64 = world.peers.iter().filter_map(|node| Some(node.peer()?.stats().users_online)).sum();
     let homes: Vec<HomeInfo> = (0..world.users.len()).flat_map(|user| world.homes(user)).collect();
+    let hostile: Vec<_> = world.peers.iter().filter(|node| node.hostile().is_some()).map(PeerNode::peer_id).collect();
+    let counted = homes.iter().filter(|home| !hostile.contains(&home.peer.peer_id)).count();
     // A peer that was left may not have heard it, and count the user for a while.
-    online >= homes.len() as u64 && homes.iter().all(|home| home.state == HomeState::Online)
+    online >= counted as u64 && homes.iter().all(|home| home.state == HomeState::Online)
 }
 
 /// Everybody has heard from every contact that it knows where he is served now.
@@ -420,6 +470,10 @@ pub(crate) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) 
         Step::StartPeer(peer) => {
             world.start_peer(peer);
             "peer starts again"
+        }
+        Step::Corrupt { peer, mischief } => {
+            world.corrupt_peer(peer, mischief);
+            "a peer falls into bad hands"
         }
         Step::Cut { user, peer, on } => {
             let (a, b) = (world.users[user].place().ip, world.peers[peer].address.ip());
@@ -457,11 +511,20 @@ pub(crate) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) 
 
 /// Ends all faults.
 pub(crate) fn calm<U: User>(world: &mut World<U>) {
+    calm_but(world, None);
+}
+
+/// Ends all faults but the mischief of one peer.
+fn calm_but<U: User>(world: &mut World<U>, hostile: Option<usize>) {
     world.net.set_link(LinkConfig { latency_us: 30_000, ..LinkConfig::default() });
     for peer in 0..world.peers.len() {
         world.net.set_down(world.peers[peer].address.ip(), false);
-        if world.peers[peer].peer().is_none_or(|peer| peer.stats().draining) {
-            world.start_peer(peer);
+        if hostile == Some(peer) {
+            if world.peers[peer].boot().is_none() {
+                world.start_peer(peer);
+            }
+        } else if world.peers[peer].peer().is_none_or(|peer| peer.stats().draining) {
+            world.redeem_peer(peer);
         }
         for user in 0..world.users.len() {
             let (a, b) = (world.users[user].place().ip, world.peers[peer].address.ip());
@@ -542,6 +605,12 @@ impl Situations {
         let lost = world.net.stats();
         if lost.filtered > 0 {
             self.count("a NAT refuses a packet");
+        }
+    }
+
+    fn deeds<U: User>(&mut self, world: &World<U>) {
+        for (name, n) in world.peers.iter().filter_map(PeerNode::hostile).flat_map(|peer| &peer.deeds) {
+            *self.0.entry(name).or_default() += n;
         }
     }
 

@@ -11,6 +11,7 @@ use pirushka_wire::Now;
 use pirushka_wire::limits::DEFAULT_PORT;
 
 use crate::checks::{Rule, Violation};
+use crate::hostile::Mischief;
 use crate::peer_node::PeerNode;
 use crate::rand::Rand;
 use crate::trace::Trace;
@@ -236,6 +237,27 @@ impl<U: User> World<U> {
         self.tell(&name, format_args!("starts and remembers nothing"));
     }
 
+    /// A peer falls into the hands of somebody who means ill, at a restart; if it is there already, it does other things
+    /// from now on.
+    pub fn corrupt_peer(&mut self, peer: usize, mischief: Mischief) {
+        let node = &mut self.peers[peer];
+        node.set_mischief(Some(mischief));
+        let now = node.clock.now(self.net.now_us());
+        match node.hostile_mut() {
+            Some(hostile) => hostile.set_mischief(now, mischief),
+            None => node.start(self.net.now_us()),
+        }
+        let name = self.peers[peer].name.clone();
+        self.tell(&name, format_args!("means ill: {mischief:?}"));
+        self.settle_peer(peer);
+    }
+
+    /// A peer comes back into honest hands: the real one with the same key, which knows nothing of what was before.
+    pub fn redeem_peer(&mut self, peer: usize) {
+        self.peers[peer].set_mischief(None);
+        self.start_peer(peer);
+    }
+
     /// A peer's operator changes its limits while it runs.
     pub fn reload_peer(&mut self, peer: usize, config: PeerConfig) {
         self.peers[peer].reload(config);
@@ -286,7 +308,7 @@ impl<U: User> World<U> {
     }
 
     fn next_at(&self) -> Option<u64> {
-        let peers = self.peers.iter().filter_map(|node| Some(node.clock.to_net(node.peer()?.poll_timeout()?)));
+        let peers = self.peers.iter().filter_map(|node| Some(node.clock.to_net(node.running()?.poll_timeout()?)));
         let users = self.users.iter().filter_map(|user| Some(user.place().clock.to_net(user.poll_timeout()?)));
         let machines = peers.chain(users).min().map(|at| at.max(self.net.now_us()));
         [machines, self.net.next_at()].into_iter().flatten().min()
@@ -299,7 +321,7 @@ impl<U: User> World<U> {
         let net_us = self.net.now_us();
         for n in 0..self.peers.len() {
             let now = self.peers[n].clock.now(net_us);
-            if let Some(peer) = self.peers[n].peer_mut()
+            if let Some(peer) = self.peers[n].running_mut()
                 && peer.poll_timeout().is_some_and(|at| at <= now.mono_us)
             {
                 peer.handle_timeout(now);
@@ -322,8 +344,8 @@ impl<U: User> World<U> {
             let node = &mut self.peers[n];
             let now = node.clock.now(net_us);
             node.ledger.arrived_at_peer(from, bytes.len());
-            if let Some(peer) = node.peer_mut() {
-                let _ = peer.handle_datagram(now, from, &mut bytes);
+            if let Some(peer) = node.running_mut() {
+                peer.handle_datagram(now, from, &mut bytes);
                 self.settle_peer(n);
             }
         } else if let Some(n) = self.users.iter().position(|user| user.place().ip == to.ip()) {
@@ -344,7 +366,7 @@ impl<U: User> World<U> {
         let mut out = vec![];
         loop {
             out.clear();
-            let Some(transmit) = node.peer_mut().and_then(|peer| peer.poll_transmit(now, &mut out)) else { break };
+            let Some(transmit) = node.running_mut().and_then(|peer| peer.poll_transmit(now, &mut out)) else { break };
             for datagram in out.chunks(transmit.segment.unwrap_or(out.len()).max(1)) {
                 self.trace.packet(net_us, from, transmit.to, datagram);
                 breaches.extend(node.ledger.sent_by_peer(transmit.to, datagram.len()).map(|what| (Rule::S5, what)));

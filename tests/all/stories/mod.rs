@@ -8,6 +8,7 @@ mod crashes;
 mod facts;
 mod holding;
 mod homes;
+mod hostile;
 mod meeting;
 mod network;
 mod raw;
