@@ -227,15 +227,11 @@ fn refused(code: &'static str, network: &str, cause: impl fmt::Display) -> Failu
     Failure::new(code, Exit::Usage, what, cause, "`pirushkad block list` shows what is blocked")
 }
 
-/// The peer is there, and has no time.
+/// The code of a failure that means: there is a peer, and it has no time.
+pub(crate) const BUSY: &str = "control.busy";
+
 pub(crate) fn busy() -> Failure {
-    Failure::new(
-        "control.busy",
-        Exit::Network,
-        "the running peer did not answer",
-        "it is too busy, or ending",
-        "ask again",
-    )
+    Failure::new(BUSY, Exit::Network, "the running peer did not answer", "it is too busy, or ending", "ask again")
 }
 
 fn unknown(question: &str) -> Failure {

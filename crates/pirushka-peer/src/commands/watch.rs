@@ -1,10 +1,11 @@
 //! `pirushkad status --watch`: live totals, one row each time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::commands::running;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::operator::BUSY;
 use crate::output;
 use crate::status::{Status, bytes};
 
@@ -14,7 +15,7 @@ const ROWS_PER_TITLE: u64 = 20;
 /// Prints a row every so often until the peer ends, or for `rows` rows.
 pub(crate) fn watch(config: &Config, every: Duration, rows: Option<u64>, json: bool) -> Result<(), Failure> {
     let data_dir = crate::cli::data_dir(config)?;
-    let mut before = running(&data_dir)?;
+    let (mut before, mut at) = (running(&data_dir)?, Instant::now());
     if json {
         print_json(&before)?;
     } else {
@@ -23,7 +24,14 @@ pub(crate) fn watch(config: &Config, every: Duration, rows: Option<u64>, json: b
     }
     for number in 1..rows.unwrap_or(u64::MAX) {
         std::thread::sleep(every);
-        let now = running(&data_dir)?;
+        let now = match running(&data_dir) {
+            // A peer that drowns is one to be watched.
+            Err(failure) if failure.code == BUSY => {
+                output::advice(format_args!("{}: {}", failure.what, failure.cause));
+                continue;
+            }
+            answer => answer?,
+        };
         if json {
             print_json(&now)?;
         } else {
@@ -32,9 +40,9 @@ pub(crate) fn watch(config: &Config, every: Duration, rows: Option<u64>, json: b
             }
             // Totals of another run say nothing about this one.
             let since = Some(&before).filter(|before| before.boot == now.boot);
-            output::data(Row::of(&now, since.map(|before| (before, every))));
+            output::data(Row::of(&now, since.map(|before| (before, at.elapsed()))));
         }
-        before = now;
+        (before, at) = (now, Instant::now());
     }
     Ok(())
 }

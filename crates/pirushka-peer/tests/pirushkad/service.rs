@@ -1,5 +1,6 @@
 //! The peer as a service: what it tells the service manager, and the unit it prints.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::time::Duration;
@@ -212,6 +213,25 @@ fn the_watch_prints_a_row_each_time_and_ends_with_the_peer() {
     daemon.signal(Signal::TERM);
     daemon.wait();
     assert_eq!(going_on.wait().unwrap().code(), Some(5));
+}
+
+#[test]
+fn the_watch_goes_on_while_a_peer_is_too_busy_to_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(dir.path(), &[]);
+    let mut command = pirushkad(dir.path());
+    command.args(["status", "--watch", "--every", "0.1"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watch = command.spawn().unwrap();
+    let mut rows = BufReader::new(watch.stdout.take().unwrap()).lines();
+    assert!(rows.by_ref().take(2).all(|row| row.is_ok()), "titles and a row: it was asked once");
+    daemon.signal(Signal::STOP);
+    let mut news = BufReader::new(watch.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(news.next().as_deref(), Some("the running peer did not answer: it is too busy, or ending"));
+    daemon.signal(Signal::CONT);
+    daemon.signal(Signal::TERM);
+    daemon.wait();
+    assert_eq!(watch.wait().unwrap().code(), Some(5));
+    assert!(news.any(|line| line.contains("nobody answers")), "it went on until the peer had ended");
 }
 
 #[test]
