@@ -172,9 +172,15 @@ pub fn main_from_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return failure.exit.into();
         }
     };
-    let json = cli.json;
+    let (json, serves) = (cli.json, matches!(cli.command, None | Some(Command::Run)));
     match cli.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match output::lost().filter(|_| !serves) {
+            Some(failure) => {
+                output::failure(&failure, false);
+                failure.exit.into()
+            }
+            None => ExitCode::SUCCESS,
+        },
         Err(failure) => {
             output::failure(&failure, json);
             failure.exit.into()

@@ -95,8 +95,16 @@ fn check_folder(dir: &Path) -> Result<(), Failure> {
         "data_dir.writable_by_others",
         format!("the data folder {} is not safe", dir.display()),
         format!("others may write to it (mode {mode:04o}) and could replace the key"),
-        format!("chmod go-w {}", dir.display()),
+        remedy_for_wide(dir, mode),
     ))
+}
+
+/// What to do about a folder that others may write to. One with the sticky bit, as /tmp is, is meant for everybody.
+pub(crate) fn remedy_for_wide(dir: &Path, mode: u32) -> String {
+    match mode & 0o1000 {
+        0 => format!("chmod go-w {}", dir.display()),
+        _ => format!("take a folder below it: pirushkad --data-dir {}", dir.join("pirushkad").display()),
+    }
 }
 
 #[cfg(not(unix))]
@@ -328,7 +336,14 @@ mod tests {
         chmod(&good.path, 0o400);
         assert!(read_or_create(dir.path()).is_ok());
         chmod(dir.path(), 0o777);
-        assert_eq!(read_or_create(dir.path()).unwrap_err().code, "data_dir.writable_by_others");
+        let wide = read_or_create(dir.path()).unwrap_err();
+        assert_eq!(
+            (wide.code, wide.remedy),
+            ("data_dir.writable_by_others", format!("chmod go-w {}", dir.path().display()))
+        );
+        chmod(dir.path(), 0o1777);
+        let shared = read_or_create(dir.path()).unwrap_err().remedy;
+        assert!(shared.starts_with("take a folder below it") && shared.ends_with("/pirushkad"), "{shared}");
         chmod(dir.path(), 0o700);
         std::fs::remove_file(&good.path).unwrap();
         std::os::unix::fs::symlink("/does/not/exist", &good.path).unwrap();

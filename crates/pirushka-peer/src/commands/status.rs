@@ -47,9 +47,14 @@ fn nobody(data_dir: &Path, error: &io::Error) -> Failure {
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
         return operator::busy();
     }
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let what = format!("nobody answers in {}", data_dir.display());
+        let cause = "the folder or the peer belongs to another user";
+        let remedy = "ask as that user (sudo -u pirushkad pirushkad status), or as root";
+        return Failure::new(NOBODY_ANSWERS, Exit::Network, what, cause, remedy);
+    }
     let cause = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "no peer runs with this data folder".into(),
-        io::ErrorKind::PermissionDenied => "the peer belongs to another user".into(),
         io::ErrorKind::Unsupported => "this system has no unix sockets".into(),
         _ => error.to_string(),
     };

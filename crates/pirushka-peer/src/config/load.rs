@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -127,11 +127,20 @@ struct Loading {
 impl Loading {
     fn file(&mut self, path: &Path) -> Result<(), Failure> {
         let text = read(path).map_err(|error| {
+            let remedy = match error.kind() {
+                ErrorKind::NotFound => {
+                    "name a file that exists: pirushkad --config FILE; `pirushkad config example` prints one".to_owned()
+                }
+                ErrorKind::PermissionDenied => {
+                    format!("start as a user who may read it, or let everybody read it: chmod o+r {}", path.display())
+                }
+                _ => "name a regular file: pirushkad --config FILE; `pirushkad config example` prints one".to_owned(),
+            };
             Failure::configuration(
                 "config.unreadable",
                 format!("cannot read the configuration {}", path.display()),
                 error,
-                "name a file that exists: pirushkad --config FILE; `pirushkad config example` prints one",
+                remedy,
             )
         })?;
         let at = |span: Range<usize>| place(path, &text, span.start);

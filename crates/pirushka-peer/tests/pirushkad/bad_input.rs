@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::daemon::{Daemon, answer, listing, pirushkad};
 
@@ -125,6 +126,22 @@ fn a_pipe_in_the_place_of_the_key_is_refused_at_once() {
     mknodat(CWD, dir.path().join("key"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     let refused = answer(pirushkad(dir.path()).arg("address"));
     assert!(refused.code == Some(3) && refused.stderr.contains("it is a pipe"), "{}", refused.stderr);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_whose_output_finds_no_room_fails_and_one_whose_reader_has_enough_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in [["unit"].as_slice(), &["config", "example"], &["config", "show"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = pirushkad(dir.path()).args(command).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let ended = ended.wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.code() == Some(1) && said.contains("No space left"), "{command:?}: {said}");
+    }
+    let mut example = pirushkad(dir.path()).args(["config", "example"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(example.stdout.take());
+    assert_eq!(example.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::doctor::Finding;
 use crate::failure::Failure;
+use crate::key::remedy_for_wide;
 
 /// Folder and key.
 #[derive(Debug, Clone)]
@@ -50,7 +51,8 @@ pub(super) fn folder(facts: &Files) -> Finding {
     };
     let user = facts.user();
     if folder.mode & 0o022 != 0 {
-        return place.wide(folder, "others may write to it, so they could replace the key", "go-w");
+        let fix = remedy_for_wide(&facts.dir, folder.mode);
+        return place.wide(folder, "others may write to it, so they could replace the key", fix);
     }
     if folder.user != 0 && folder.user != user {
         return place.foreign(folder, user, "its owner could replace the key; the peer refuses to start");
@@ -71,7 +73,8 @@ pub(super) fn key(facts: &Files) -> Finding {
     };
     let user = facts.user();
     if key.mode & 0o077 != 0 {
-        return place.wide(key, "others may read it, and whoever has the key can pretend to be this peer", "600");
+        let fix = format!("chmod 600 {}", place.path);
+        return place.wide(key, "others may read it, and whoever has the key can pretend to be this peer", fix);
     }
     if key.user != user && user != 0 {
         return place.foreign(key, user, "the peer cannot read it");
@@ -102,9 +105,8 @@ impl Place {
         Finding::problem(self.check, what, "without its key no peer starts", fix)
     }
 
-    fn wide(&self, owned: &Owned, why: &str, mode: &str) -> Finding {
+    fn wide(&self, owned: &Owned, why: &str, fix: String) -> Finding {
         let what = format!("{} has mode {:04o}", self.path, owned.mode);
-        let fix = format!("chmod {mode} {}", self.path);
         Finding::problem(self.check, what, format!("{why}; the peer refuses to start"), fix)
     }
 
