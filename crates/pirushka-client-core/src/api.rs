@@ -1,7 +1,7 @@
 //! What a shell sees: rows to keep, events to show, and the plain types that describe people and messages.
 
 use pirushka_identity::WorkClaim;
-use pirushka_wire::{Fingerprint, PeerAddress};
+use pirushka_wire::{Fingerprint, Now, PeerAddress};
 
 /// Names a contact within one profile; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, minicbor::Encode, minicbor::Decode)]
@@ -391,6 +391,29 @@ pub struct Message {
 }
 
 impl Message {
+    /// A row of mine that was just queued.
+    pub(crate) fn mine(
+        now: Now,
+        contact: ContactId,
+        id: MessageId,
+        (content, seq): ([u8; 16], u64),
+        body: MessageBody,
+    ) -> Self {
+        let (sent_ms, stored_ms) = (now.wall_ms, now.wall_ms);
+        Self {
+            id,
+            contact,
+            outgoing: true,
+            content,
+            seq,
+            sent_ms,
+            stored_ms,
+            state: MessageState::Queued,
+            body,
+            seen: true,
+        }
+    }
+
     /// Reads a row of [`Table::Message`].
     ///
     /// # Errors

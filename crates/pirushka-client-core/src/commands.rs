@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pirushka_e2e::content::{Body, FIRST_TEXT_MAX, Profile, Text};
 use pirushka_identity::IntroPolicy;
-use pirushka_wire::{Address, Fingerprint, Now, PeerAddress};
+use pirushka_wire::{Address, Now, PeerAddress};
 
 use crate::api::{
     ContactId, ContactState, Event, Failure, Message, MessageBody, MessageId, MessageState, Misuse, Table,
@@ -13,7 +13,8 @@ use crate::api::{
 use crate::client::{Client, Owner};
 use crate::contact::{Contact, ContactRow};
 use crate::invite::InviteRow;
-use crate::limits::{INVITES_MAX, NAME_MAX, RECEIVED_RANGES_MAX, TEXT_MAX, WORK_BITS_MAX};
+use crate::limits::{INVITES_MAX, RECEIVED_RANGES_MAX, TEXT_MAX, WORK_BITS_MAX};
+use crate::names::checked_name;
 use crate::outbox::ItemKind;
 use crate::rows::encode;
 use crate::timers::Timer;
@@ -123,7 +124,7 @@ impl Client {
         if address.fingerprint == self.identity.fingerprint() {
             return Err(Misuse::OwnAddress);
         }
-        if let Some(id) = self.introduce_again(now, address) {
+        if let Some(id) = self.introduce_again(now, address, name)? {
             if let Some(text) = text {
                 self.send_text(now, id, text)?;
             }
@@ -171,38 +172,31 @@ impl Client {
         (item.row.text, item.row.message) = (Some(text.to_owned()), Some(message));
         item.save(&mut self.writes);
         let (content, seq) = (item.row.content, item.row.seq);
-        self.put_outgoing(now, id, message, (content, seq), text);
+        self.put_mine(Message::mine(now, id, message, (content, seq), MessageBody::Text(text.to_owned())));
     }
 
-    /// The row of a text of mine.
-    fn put_outgoing(
+    /// Keeps a row of mine.
+    fn put_mine(&mut self, row: Message) {
+        self.writes.put_row(Table::Message, row.id.0.to_be_bytes(), &row);
+    }
+
+    /// A fresh invite for somebody who has not answered: the introduction goes out anew with it. A name that is given
+    /// with it is the contact's from now on.
+    fn introduce_again(
         &mut self,
         now: Now,
-        contact: ContactId,
-        id: MessageId,
-        (content, seq): ([u8; 16], u64),
-        text: &str,
-    ) {
-        let row = Message {
-            id,
-            contact,
-            outgoing: true,
-            content,
-            seq,
-            sent_ms: now.wall_ms,
-            stored_ms: now.wall_ms,
-            state: MessageState::Queued,
-            body: MessageBody::Text(text.to_owned()),
-            seen: true,
-        };
-        self.writes.put_row(Table::Message, id.0.to_be_bytes(), &row);
-    }
-
-    /// A fresh invite for somebody who has not answered: the introduction goes out anew with it.
-    fn introduce_again(&mut self, now: Now, address: &Address) -> Option<ContactId> {
-        let id = *self.by_fingerprint.get(&address.fingerprint)?;
-        let contact = self.contacts.get_mut(&id).filter(|contact| contact.row.state == ContactState::Adding)?;
-        let token = address.token.filter(|token| contact.row.token != Some(token.0))?;
+        address: &Address,
+        name: Option<&str>,
+    ) -> Result<Option<ContactId>, Misuse> {
+        let known = self.by_fingerprint.get(&address.fingerprint).and_then(|id| self.contacts.get(id));
+        let Some(contact) = known.filter(|contact| contact.row.state == ContactState::Adding) else { return Ok(None) };
+        let Some(token) = address.token.filter(|token| contact.row.token != Some(token.0)) else { return Ok(None) };
+        let id = contact.id();
+        let chosen = name.map(|name| self.unused_name(name, Some(id))).transpose()?;
+        let Some(contact) = self.contacts.get_mut(&id) else { return Ok(None) };
+        if let Some(chosen) = chosen {
+            (contact.row.name, contact.row.unnamed) = (chosen, false);
+        }
         contact.row.token = Some(token.0);
         if let Some(peer) = address.peer() {
             contact.row.peer = Some(peer.to_string());
@@ -215,8 +209,9 @@ impl Client {
         }
         self.close_routes(now, id);
         self.dirty.insert(id);
+        self.events.push_back(Event::Contact(id));
         self.turn(now);
-        Some(id)
+        Ok(Some(id))
     }
 
     /// Lets a request in.
@@ -353,7 +348,7 @@ impl Client {
         let body = Body::Text(Text { text: text.to_owned(), reply_to: None, expire_s: expires });
         let (seq, content) =
             self.enqueue(now, id, ItemKind::Content, Some(body), Some(message)).ok_or(Misuse::NoSuchContact)?;
-        self.put_outgoing(now, id, message, (content, seq), text);
+        self.put_mine(Message::mine(now, id, message, (content, seq), MessageBody::Text(text.to_owned())));
         self.will_vanish(id, message, expire_s, true);
         self.turn(now);
         Ok(message)
@@ -464,26 +459,5 @@ impl Client {
                 self.vanish_from(now, message);
             }
         }
-    }
-
-    fn unused_name(&self, name: &str, except: Option<ContactId>) -> Result<String, Misuse> {
-        let name = checked_name(name)?;
-        let taken = |c: &Contact| Some(c.id()) != except && c.row.name.eq_ignore_ascii_case(&name);
-        if self.contacts.values().any(taken) { Err(Misuse::NameTaken(name)) } else { Ok(name) }
-    }
-}
-
-/// A name that a person chose: trimmed, not empty, not too long, nothing invisible in it; and not a fingerprint, which
-/// would stand for somebody else.
-pub(crate) fn checked_name(name: &str) -> Result<String, Misuse> {
-    let trimmed = name.trim();
-    let sound =
-        !trimmed.is_empty() && trimmed.chars().count() <= NAME_MAX && crate::contents::cleaned(trimmed) == trimmed;
-    let looks_like_fingerprint =
-        trimmed.len() == 2 * Fingerprint::LEN && trimmed.bytes().all(|b| b.is_ascii_hexdigit());
-    if sound && !looks_like_fingerprint {
-        Ok(trimmed.to_owned())
-    } else {
-        Err(Misuse::BadName(name.chars().take(80).collect()))
     }
 }

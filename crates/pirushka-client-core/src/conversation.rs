@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use pirushka_e2e::content::{Body, Expire};
 use pirushka_wire::Now;
 
-use crate::api::{ContactId, DamagedRow, Event, Message, MessageBody, MessageId, MessageState, Misuse, Table};
+use crate::api::{ContactId, DamagedRow, Event, Message, MessageBody, MessageId, Misuse, Table};
 use crate::client::Client;
 use crate::limits::EXPIRE_MAX_S;
 use crate::outbox::ItemKind;
@@ -106,18 +106,8 @@ impl Client {
         let settings = self.contacts.get(&id)?.conversation;
         let body = Body::Expire(Expire { after_s: settings.expire_s, version: settings.version });
         let (seq, content) = self.enqueue(now, id, ItemKind::Content, Some(body), message)?;
-        Some(Message {
-            id: message.unwrap_or(MessageId(0)),
-            contact: id,
-            outgoing: true,
-            content,
-            seq,
-            sent_ms: now.wall_ms,
-            stored_ms: now.wall_ms,
-            state: MessageState::Queued,
-            body: MessageBody::Expire { after_s: settings.expire_s },
-            seen: true,
-        })
+        let body = MessageBody::Expire { after_s: settings.expire_s };
+        Some(Message::mine(now, id, message.unwrap_or(MessageId(0)), (content, seq), body))
     }
 
     fn save_conversation(&mut self, id: ContactId) {

@@ -80,7 +80,7 @@ impl Client {
         }
         // A fingerprint before a name: nobody may stand for somebody else by the name he chose.
         let by_fingerprint = self.contacts.values().find(|c| c.fingerprint().to_hex() == lower);
-        let by_name = || self.contacts.values().find(|c| c.row.name.to_lowercase() == lower);
+        let by_name = || self.named(who);
         by_fingerprint.or_else(by_name).map(Contact::id)
     }
 

@@ -12,9 +12,7 @@ use pirushka_wire::{IntroId, Now};
 
 use crate::api::{ContactId, ContactState, Event, Table};
 use crate::client::Client;
-use crate::commands::checked_name;
 use crate::contact::Contact;
-use crate::contents::cleaned;
 use crate::limits::{CONTACTS_MAX, REQUESTS_MAX};
 
 /// How many finished introductions are remembered: their parts may come again.
@@ -219,16 +217,5 @@ impl Client {
             self.withdraw_invite(now, hash)
         }
         !ask
-    }
-
-    /// A name that no contact has: the wished one, or with a number behind it.
-    pub(crate) fn free_name(&self, wished: &str) -> String {
-        let wished = checked_name(&cleaned(wished)).unwrap_or_else(|_| "guest".into());
-        let taken = |name: &str| self.contacts.values().any(|c| c.row.name.eq_ignore_ascii_case(name));
-        if !taken(&wished) {
-            return wished;
-        }
-        let numbered = (2u32..).map(|n| format!("{wished}-{n}"));
-        numbered.into_iter().find(|name| !taken(name)).unwrap_or(wished)
     }
 }

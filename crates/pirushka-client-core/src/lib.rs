@@ -51,6 +51,7 @@ mod likeness;
 pub mod limits;
 mod load;
 mod memory;
+mod names;
 mod outbox;
 mod path;
 pub mod plain;

@@ -10,13 +10,13 @@ use rand_core::Rng;
 
 use crate::api::{ContactId, DamagedRow, Misuse, Table};
 use crate::client::{Client, rng_from};
-use crate::commands::checked_name;
 use crate::config::ClientConfig;
 use crate::contact::{Contact, ContactRow};
 use crate::home_row::{HomeId, HomeRow};
 use crate::intro::Intros;
 use crate::invite::InviteRow;
 use crate::memory::MemoryRow;
+use crate::names::checked_name;
 use crate::outbox::{Item, ItemKind, ItemRow};
 use crate::profile::{self, ProfileRow};
 use crate::queue::QueueRow;

@@ -502,3 +502,49 @@ fn homes_are_added_removed_and_moved_within_bounds() {
     desk.restart();
     assert_eq!(desk.client.homes().len(), 2);
 }
+
+#[test]
+fn a_name_is_taken_in_whatever_case_or_composition_it_is_typed() {
+    let mut desk = Desk::new();
+    desk.client.rename(NOW, desk.bob, "Йена").unwrap();
+    for same in ["йена", "ЙЕНА", "И\u{306}ена"] {
+        assert_eq!(desk.client.find(same), Some(desk.bob), "{same}");
+        let taken = desk.client.add_contact(NOW, &carol(1), Some(same));
+        assert_eq!(taken, Err(crate::Misuse::NameTaken(same.into())));
+        assert_eq!(desk.client.free_name(same), format!("{same}-2"));
+    }
+    desk.client.rename(NOW, desk.bob, "йена").expect("a contact's own name is free for it");
+}
+
+#[test]
+fn an_old_profile_with_two_names_that_are_one_now_keeps_both_and_finds_each_by_its_own() {
+    let mut desk = Desk::new();
+    desk.client.rename(NOW, desk.bob, "Алиса").unwrap();
+    let other = desk.client.add_contact(NOW, &carol(1), Some("x")).unwrap();
+    // As versions wrote it that compared the letters of ASCII alone.
+    let contact = desk.client.contacts.get_mut(&other).unwrap();
+    (contact.row.name, contact.changed) = ("алиса".into(), true);
+    desk.restart();
+    assert_eq!((desk.client.find("Алиса"), desk.client.find("алиса")), (Some(desk.bob), Some(other)));
+    let names: Vec<_> = desk.client.contacts().into_iter().map(|contact| contact.name).collect();
+    assert_eq!(names, ["Алиса", "алиса"]);
+}
+
+#[test]
+fn a_name_given_with_another_invite_is_the_contacts_name_unless_it_is_taken() {
+    let mut desk = Desk::new();
+    let id = desk.client.add_contact(NOW, &carol(1), Some("carol")).unwrap();
+    assert_eq!(desk.client.add_contact(NOW, &carol(2), Some("BOB")), Err(crate::Misuse::NameTaken("BOB".into())));
+    assert_eq!(desk.client.contacts[&id].row.token, Some([1; 16]), "what was refused changed nothing");
+    assert_eq!(desk.client.add_contact(NOW, &carol(2), Some("Caroline")), Ok(id));
+    assert_eq!(desk.client.add_contact(NOW, &carol(3), None), Ok(id), "no name is no wish for another one");
+    desk.restart();
+    assert_eq!(desk.client.contact(id).unwrap().name, "Caroline");
+}
+
+/// Carol's address with her invite of this number.
+fn carol(invite: u8) -> pirushka_wire::Address {
+    let PeerAddress { host, port, peer_id } = peer("carol.example");
+    let token = Some(pirushka_wire::IntroToken([invite; 16]));
+    pirushka_wire::Address { host, port, fingerprint: Fingerprint([8; 32]), peer_id: Some(peer_id), token }
+}
