@@ -187,17 +187,17 @@ impl Settings {
         match std::fs::read_to_string(path) {
             Ok(text) => settings.take_file(path, &text, &mut faults),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::new(Code::Config, format!("reading {}: {e}", path.display()))),
+            Err(e) => return Err(unreadable(path, &e)),
         }
         for (n, about) in SETTINGS.iter().enumerate() {
             if let Some(value) = environment(about.variable) {
                 settings.set(n, value, Origin::Environment(about.variable), &mut faults);
             }
         }
-        if faults.is_empty() {
-            return Ok(settings);
-        }
-        Err(Error::new(Code::Config, faults.join("; ")).with_remedy("`pirushka config path` says where the file is"))
+        // What mends the first mends the others in the same way.
+        let Some(remedy) = faults.first().map(|fault: &Fault| fault.remedy.clone()) else { return Ok(settings) };
+        let what: Vec<String> = faults.into_iter().map(|fault| fault.what).collect();
+        Err(Error::new(Code::Config, what.join("; ")).with_remedy(remedy))
     }
 
     /// Everything, in the order of the example.
@@ -246,14 +246,11 @@ impl Settings {
         config
     }
 
-    fn take_file(&mut self, path: &Path, text: &str, faults: &mut Vec<String>) {
-        let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+    fn take_file(&mut self, path: &Path, text: &str, faults: &mut Vec<Fault>) {
+        let line_of = |at: usize| place(text, at).0;
         let table = match DeTable::parse(text) {
             Ok(table) => table,
-            Err(error) => {
-                let line = line_of(error.span().unwrap_or_default().start);
-                return faults.push(format!("{}:{line}: this is not TOML: {}", path.display(), error.message()));
-            }
+            Err(error) => return faults.push(no_toml(path, text, &error)),
         };
         let mut entries: Vec<_> =
             table.get_ref().iter().map(|(key, value)| (line_of(key.span().start), key, value)).collect();
@@ -264,12 +261,15 @@ impl Settings {
             match (SETTINGS.iter().position(|about| about.name == name), written(value.get_ref())) {
                 (Some(n), Some(value)) => self.set(n, value, origin, faults),
                 (Some(n), None) => faults.push(wrong(&SETTINGS[n], "a table or list", &origin)),
-                (None, _) => faults.push(format!("{origin}: {}", unknown(name))),
+                (None, _) => faults.push(Fault {
+                    what: format!("{origin}: {}", unknown(name)),
+                    remedy: format!("mend or delete line {line} of {}", path.display()),
+                }),
             }
         }
     }
 
-    fn set(&mut self, n: usize, value: String, origin: Origin, faults: &mut Vec<String>) {
+    fn set(&mut self, n: usize, value: String, origin: Origin, faults: &mut Vec<Fault>) {
         if (SETTINGS[n].check)(&value) {
             self.values[n] = (value, origin);
         } else {
@@ -291,35 +291,64 @@ pub fn path() -> Result<PathBuf> {
     Ok(base.config_dir().join("pirushka").join("config.toml"))
 }
 
-/// Writes one setting into the file `path`, and leaves everything else in it as it is, remarks too.
+/// Writes one setting into the file `path`, also in the place of a faulty value, and leaves everything else in it as it
+/// is, remarks and other faults too.
 ///
 /// # Errors
-/// [`Code::BadInput`] for a key or value that cannot be; the file is faulty or cannot be written.
+/// [`Code::BadInput`] for a key or value that cannot be; the file is no TOML or cannot be read or written.
 pub fn set(path: &Path, name: &str, value: &str) -> Result<()> {
     let about = SETTINGS.iter().find(|about| about.name == name);
     let about =
         about.ok_or_else(|| Error::new(Code::BadInput, unknown(name)).with_remedy("see `pirushka config show`"))?;
     if !(about.check)(value) {
-        return Err(Error::new(Code::BadInput, format!("{name} is {}, not \"{value}\"", about.expected)));
+        return Err(Error::new(Code::BadInput, format!("{name} is {}, not \"{value}\"", about.expected))
+            .with_remedy("see `pirushka config example`"));
     }
-    // A faulty file is not touched.
-    Settings::read(path, |_| None)?;
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(unreadable(path, &e)),
+    };
+    write(path, &replaced(path, &text, name, value)?)
+}
+
+/// The file's text with another value in it.
+fn replaced(path: &Path, text: &str, name: &str, value: &str) -> Result<String> {
+    let refused = |fault: Fault| Error::new(Code::Config, fault.what).with_remedy(fault.remedy);
+    let table = DeTable::parse(text).map_err(|error| refused(no_toml(path, text, &error)))?;
     let shown = if ["true", "false"].contains(&value) { value.to_owned() } else { format!("\"{value}\"") };
-    let line = format!("{name} = {shown}");
-    let is_it = |line: &str| line.split('=').next().is_some_and(|key| key.trim().trim_matches('"') == name);
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    match lines.iter().position(|line| is_it(line)) {
-        Some(at) => lines[at] = line,
-        None => lines.push(line),
+    let old = table.get_ref().iter().find(|(key, _)| key.get_ref().as_ref() == name);
+    let new = match old {
+        Some((_, old)) => format!("{}{shown}{}", &text[..old.span().start], &text[old.span().end..]),
+        // Behind the head of a table it would be that table's.
+        None if table.get_ref().values().any(|value| matches!(value.get_ref(), DeValue::Table(_))) => {
+            format!("{name} = {shown}\n{text}")
+        }
+        None if text.is_empty() || text.ends_with('\n') => format!("{text}{name} = {shown}\n"),
+        None => format!("{text}\n{name} = {shown}\n"),
+    };
+    let holds = DeTable::parse(&new).is_ok_and(|table| {
+        let found = table.get_ref().iter().find(|(key, _)| key.get_ref().as_ref() == name);
+        found.and_then(|(_, found)| written(found.get_ref())).is_some_and(|found| found == value)
+    });
+    if holds {
+        return Ok(new);
     }
+    // A table's head or a dotted key, which has no place of its own for a value.
+    let line = old.map_or(1, |(key, _)| place(text, key.span().start).0);
+    Err(Error::new(Code::Config, format!("{}:{line}: {name} is a table here, not a value", path.display()))
+        .with_remedy(format!("mend or delete line {line} of {}", path.display())))
+}
+
+/// Writes the whole file, or leaves the old one as it is.
+fn write(path: &Path, text: &str) -> Result<()> {
     let failed = |e| Error::io(Code::Config, format_args!("writing {}", path.display()), &e);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     let part = path.with_extension("toml.part");
     let written = private_file().write(true).create(true).truncate(true).open(&part).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, format!("{}\n", lines.join("\n")).as_bytes())?;
+        std::io::Write::write_all(&mut file, text.as_bytes())?;
         file.sync_all()
     });
     written.and_then(|()| std::fs::rename(&part, path)).map_err(failed)
@@ -377,9 +406,44 @@ fn written(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn wrong(about: &About, value: &str, origin: &Origin) -> String {
+/// What is wrong with a setting, with its place, and what mends it.
+struct Fault {
+    what: String,
+    remedy: String,
+}
+
+fn wrong(about: &About, value: &str, origin: &Origin) -> Fault {
     let shown: String = value.chars().take(40).collect();
-    format!("{origin}: {} is {}, not \"{shown}\"", about.name, about.expected)
+    let remedy = match origin {
+        Origin::Environment(variable) => format!("unset {variable}, or give it another value"),
+        Origin::File(..) | Origin::Default => {
+            format!("`pirushka config set {} {}` sets it as it is by default", about.name, about.default)
+        }
+    };
+    Fault { what: format!("{origin}: {} is {}, not \"{shown}\"", about.name, about.expected), remedy }
+}
+
+fn no_toml(path: &Path, text: &str, error: &toml::de::Error) -> Fault {
+    let (line, column) = place(text, error.span().unwrap_or_default().start);
+    let shown = path.display();
+    Fault {
+        what: format!("{shown}:{line}:{column}: this is not TOML: {}", error.message()),
+        remedy: format!(
+            "mend line {line} of {shown}, or move the file away; `pirushka config example` prints a new one"
+        ),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Code::Config, format!("reading {}: {error}", path.display()))
+        .with_remedy("mend the file's rights, or move it away; `pirushka config example` prints a new one")
+}
+
+/// Line and column of a byte of a text, from 1.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[begin..].chars().count() + 1)
 }
 
 fn unknown(name: &str) -> String {
@@ -426,7 +490,7 @@ mod tests {
         );
         assert!(error.message.contains("c.toml:3: read_receipts is true or false, not \"maybe\""), "{error}");
         assert!(error.message.contains("c.toml:4: profile"), "{error}");
-        assert!(read("x = ", &[]).unwrap_err().message.contains("c.toml:1: this is not TOML"));
+        assert!(read("x = ", &[]).unwrap_err().message.contains("c.toml:1:5: this is not TOML"));
         assert!(read("", &[("PIRUSHKA_LOG", "loud")]).unwrap_err().message.contains("$PIRUSHKA_LOG: log_level is off"));
     }
 
@@ -435,13 +499,71 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/c.toml");
         set(&path, "language", "ru").unwrap();
-        std::fs::write(&path, "# mine\nlanguage = \"ru\" \nsend_wait = \"held\"\n").unwrap();
+        std::fs::write(&path, "# mine\nlanguage = \"ru\" # and hers\nsend_wait = \"held\"").unwrap();
         set(&path, "language", "en").unwrap();
         set(&path, "read_receipts", "false").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "# mine\nlanguage = \"en\"\nsend_wait = \"held\"\nread_receipts = false\n");
+        assert_eq!(text, "# mine\nlanguage = \"en\" # and hers\nsend_wait = \"held\"\nread_receipts = false\n");
         assert_eq!(set(&path, "langauge", "en").unwrap_err().code, Code::BadInput);
         assert_eq!(set(&path, "language", "tlh").unwrap_err().code, Code::BadInput);
+    }
+
+    #[test]
+    fn a_faulty_value_is_replaced_whatever_it_is_and_other_faults_stay_to_be_named() {
+        for (before, after) in [
+            ("read_receipts = \"maybe\" # hm\n", "read_receipts = false # hm\n"),
+            ("\"read_receipts\"=7", "\"read_receipts\"=false"),
+            ("read_receipts = [\n 1, # one\n 2,\n]\nx = 1\n", "read_receipts = false\nx = 1\n"),
+            ("read_receipts = { a = 1 }\n", "read_receipts = false\n"),
+            ("read_receipts = \"\"\"\nmay\nbe\"\"\"\n", "read_receipts = false\n"),
+            ("langauge = \"en\"\nread_receipts = \"x\"\n", "langauge = \"en\"\nread_receipts = false\n"),
+            ("[odd]\na = 1\n", "read_receipts = false\n[odd]\na = 1\n"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("c.toml");
+            std::fs::write(&path, before).unwrap();
+            set(&path, "read_receipts", "false").unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_named_with_line_and_column_and_not_touched() {
+        for (text, place) in [
+            ("a = 1\nlanguage = = \"en\"\n", "c.toml:2:12: this is not TOML"),
+            ("language = \"en\nx = 1\n", "c.toml:1:"),
+            ("[language]\nx = 1\n", "c.toml:1: language is a table here"),
+            ("language.x = 1\n", "c.toml:1: language is a table here"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("c.toml");
+            std::fs::write(&path, text).unwrap();
+            let error = set(&path, "language", "ru").unwrap_err();
+            assert_eq!(error.code, Code::Config, "{text}");
+            assert!(error.message.contains(place), "{text}: {error}");
+            assert!(error.remedy.unwrap().contains("mend"), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert_eq!(set(&path, "language", "ru").unwrap_err().code, Code::Config);
+        assert_eq!(std::fs::read(&path).unwrap(), [0xff, 0xfe]);
+    }
+
+    #[test]
+    fn the_remedy_of_a_fault_is_a_command_that_mends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "send_wait = 5\nread_receipts = \"no\"\n").unwrap();
+        for _ in 0..2 {
+            let remedy = Settings::read(&path, |_| None).unwrap_err().remedy.unwrap();
+            let words: Vec<&str> = remedy.split('`').nth(1).unwrap().split(' ').collect();
+            assert_eq!(words[..3], ["pirushka", "config", "set"]);
+            set(&path, words[3], words[4]).unwrap();
+        }
+        assert!(Settings::read(&path, |_| None).is_ok());
+        assert!(read("", &[("PIRUSHKA_LOG", "loud")]).unwrap_err().remedy.unwrap().contains("unset PIRUSHKA_LOG"));
     }
 
     #[test]
