@@ -59,7 +59,8 @@ pub(crate) enum Told {
 /// What faces may know without asking the driver.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
-    names: Mutex<BTreeMap<ContactId, String>>,
+    /// What I call each contact, and its fingerprint, 64 hexadecimal digits.
+    people: Mutex<BTreeMap<ContactId, (String, String)>>,
     /// Where contacts are served: `host[:port]` by key.
     peers: Mutex<BTreeMap<[u8; 32], String>>,
     dns_errors: Mutex<BTreeMap<String, String>>,
@@ -68,7 +69,12 @@ pub(crate) struct Board {
 impl Board {
     /// What I call this contact.
     pub(crate) fn name(&self, contact: ContactId) -> String {
-        locked(&self.names).get(&contact).cloned().unwrap_or_default()
+        self.person(contact).0
+    }
+
+    /// What I call this contact, and its fingerprint.
+    pub(crate) fn person(&self, contact: ContactId) -> (String, String) {
+        locked(&self.people).get(&contact).cloned().unwrap_or_default()
     }
 
     /// Where the peer with this key is, if it serves a contact.
@@ -463,12 +469,12 @@ impl Shell {
 
     fn contact_changed(&mut self, id: ContactId) -> Result<()> {
         let Some(contact) = self.client.contact(id) else {
-            locked(&self.board.names).remove(&id);
+            locked(&self.board.people).remove(&id);
             self.store.purge(id)?;
             self.tell(EventView::ContactRemoved { id: id.0 });
             return Ok(());
         };
-        locked(&self.board.names).insert(id, contact.name.clone());
+        locked(&self.board.people).insert(id, (contact.name.clone(), contact.fingerprint.to_hex()));
         self.board.know_peers(&contact);
         self.tell(EventView::Contact { contact: contact.into() });
         Ok(())
@@ -543,9 +549,9 @@ impl Shell {
     fn loaded(&mut self) -> Result<()> {
         let contacts = self.client.contacts();
         contacts.iter().for_each(|contact| self.board.know_peers(contact));
-        let names: BTreeMap<_, _> = contacts.into_iter().map(|c| (c.id, c.name)).collect();
-        self.store.keep_conversations(&names.keys().copied().collect())?;
-        *locked(&self.board.names) = names;
+        let people: BTreeMap<_, _> = contacts.into_iter().map(|c| (c.id, (c.name, c.fingerprint.to_hex()))).collect();
+        self.store.keep_conversations(&people.keys().copied().collect())?;
+        *locked(&self.board.people) = people;
         Ok(())
     }
 }
@@ -554,7 +560,7 @@ pub(crate) fn load(store: &Store, config: ClientConfig, now: Now) -> Result<Clie
     let rows = store.load()?;
     Client::load(config, seed()?, now, rows).map_err(|e| {
         Error::new(Code::Damaged, format!("the store does not hold a whole profile: {e}"))
-            .with_remedy("bring it back from a backup; nothing was changed")
+            .with_remedy(crate::store::salvage_or_restore(store.path()))
     })
 }
 
@@ -663,6 +669,51 @@ mod tests {
         assert_eq!(labels(&driver).await, ["before", "after"]);
         driver.quit().await;
         thread.join().unwrap();
+    }
+
+    /// T33: a real store that finds no room at any moment of what one writes.
+    #[tokio::test]
+    async fn t33_a_disk_without_room_refuses_by_name_and_what_was_said_before_and_after_is_all_there() {
+        let bench = bench().await;
+        let store = bench.store();
+        let (room, path) = (store.room.clone(), store.path().to_owned());
+        let (driver, thread) =
+            Driver::start(store, ProfileLock::take(&bench.profile).unwrap(), ClientConfig::default()).unwrap();
+        let address = format!("127.0.0.1:9/{}?k={}", "a4".repeat(32), PeerId([1; 32]));
+        let address: pirushka_wire::Address = address.parse().unwrap();
+        let bob = driver.call(move |client, now| Ok(client.add_contact(now, &address, Some("bob"))?)).await.unwrap();
+        let (mut said, mut refused) = (0, 0);
+        for round in 0..8_u32 {
+            let pages = u32::try_from(std::fs::metadata(&path).unwrap().len() / 4096).unwrap();
+            room.store(pages + 3 * round, SeqCst);
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let mut was_refused = false;
+            while !(was_refused && said % 10 == 0) {
+                assert!(Instant::now() < deadline, "round {round}");
+                let text = format!("text {said} {}", "x".repeat(900));
+                match driver.call(move |client, now| Ok(client.send_text(now, bob, &text)?)).await {
+                    Ok(_) => said += 1,
+                    Err(error) => {
+                        assert_eq!(error.code, Code::DiskFull, "{error}");
+                        (was_refused, refused) = (true, refused + 1);
+                        room.store(0, SeqCst);
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
+            }
+        }
+        assert!(refused >= 8, "{refused}");
+        driver.quit().await;
+        thread.join().unwrap();
+        let store = bench.store();
+        store.check().unwrap();
+        let told = store.reader().unwrap().history(bob, None, 1000).unwrap().messages;
+        let numbers = told.iter().map(|message| match &message.body {
+            pirushka_client_core::MessageBody::Text(text) => text.split(' ').nth(1).unwrap().parse::<u32>().unwrap(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), (0..said).collect::<Vec<_>>(), "each once, in order, none besides");
+        load(&store, ClientConfig::default(), Clock::new().now()).unwrap();
     }
 
     #[tokio::test]

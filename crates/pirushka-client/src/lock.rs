@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 
 use crate::error::{Code, Error, Result};
-use crate::profile::{Profile, private_file};
+use crate::profile::{Profile, command, private_file};
 
 /// Held while this process owns the profile.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ fn held_by_another(profile: &Profile, file: &mut File) -> Error {
     let owner = owner.trim();
     let owner = if owner.is_empty() { "another process".to_owned() } else { format!("process {owner}") };
     Error::new(Code::ProfileLocked, format!("{owner} owns the profile \"{}\"", profile.name()))
-        .with_remedy("`pirushka engine stop` ends a running engine")
+        .with_remedy(format!("`{}` ends a running engine", command(profile.name(), "engine stop")))
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl Profile {
             return Ok(());
         }
         Err(Error::new(Code::KeyMissing, format!("{} is missing beside the store", self.key_header_path().display()))
-            .with_remedy("bring key.toml back from a backup of the profile's directory; nothing was changed"))
+            .with_remedy(way_back(&self.key_header_path())))
     }
 
     /// Stops a command that needs a profile.
@@ -143,10 +143,29 @@ impl Profile {
             return Ok(());
         }
         self.must_not_lack_its_header()?;
-        let flag = if self.name == DEFAULT_PROFILE { String::new() } else { format!(" --profile {}", self.name) };
         Err(Error::new(Code::NoProfile, format!("there is no profile \"{}\" in {}", self.name, self.root.display()))
-            .with_remedy(format!("`pirushka{flag} init` makes one")))
+            .with_remedy(format!("`{}` makes one", command(&self.name, "init"))))
     }
+}
+
+/// What a person types to run `verb` with the profile called `name`.
+pub(crate) fn command(name: &str, verb: &str) -> String {
+    if name == DEFAULT_PROFILE { format!("pirushka {verb}") } else { format!("pirushka --profile {name} {verb}") }
+}
+
+/// The profile whose directory holds `file`.
+pub(crate) fn owner(file: &Path) -> &str {
+    file.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or(DEFAULT_PROFILE)
+}
+
+/// What to do when `file` of a profile is gone or does not fit: nothing else that this program wrote brings it back.
+pub(crate) fn way_back(file: &Path) -> String {
+    let (name, shown) = (owner(file), file.file_name().unwrap_or_default().display());
+    let restore = command(name, "backup restore FILE --yes");
+    let (import, init) = (command(name, "id import FILE"), command(name, "init"));
+    format!(
+        "put {shown} back if you have a copy; else `{restore}`; without a backup `pirushka profile remove {name} --yes`, then `{import}` or `{init}`"
+    )
 }
 
 pub(crate) fn checked(name: Option<&str>) -> Result<String> {

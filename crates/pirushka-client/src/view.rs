@@ -189,6 +189,9 @@ pub struct MessageView {
     pub contact: u32,
     /// The contact's name as I call it.
     pub name: String,
+    /// The contact's fingerprint, 64 hexadecimal digits: the name may change, this never does.
+    #[serde(default)]
+    pub fingerprint: String,
     /// Mine, or the contact's.
     pub outgoing: bool,
     /// The same at both ends, 32 hexadecimal digits.
@@ -669,13 +672,14 @@ impl From<AddingTrouble> for TroubleView {
 }
 
 impl MessageView {
-    /// The view of a row; `name` is the contact's.
+    /// The view of a row; name and fingerprint are the contact's.
     #[must_use]
-    pub(crate) fn new(message: Message, name: String, held_at: Option<String>) -> Self {
+    pub(crate) fn new(message: Message, (name, fingerprint): (String, String), held_at: Option<String>) -> Self {
         Self {
             id: message.id.0,
             contact: message.contact.0,
             name,
+            fingerprint,
             outgoing: message.outgoing,
             content: data_encoding::HEXLOWER.encode(&message.content),
             sent_ms: message.sent_ms,

@@ -23,6 +23,7 @@ use minicbor::{Decode, Encode};
 
 pub use check::{BackupInfo, check, wants};
 pub(crate) use create::{Whose, create};
+pub(crate) use restore::move_aside;
 pub use restore::{RestoreOptions, Restored, restore};
 pub use secret::{Secret, SecretKind};
 

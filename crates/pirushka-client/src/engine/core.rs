@@ -80,7 +80,7 @@ impl Core {
 
     /// A message as faces see it.
     pub(crate) fn view(&self, message: pirushka_client_core::Message) -> MessageView {
-        let name = self.driver.board().name(message.contact);
+        let person = self.driver.board().person(message.contact);
         let held_at = match message.state {
             MessageState::Held { peer: Some(key), .. } => self.driver.board().peer(&key),
             MessageState::Held { peer: None, .. }
@@ -90,7 +90,7 @@ impl Core {
             | MessageState::Failed { .. }
             | MessageState::Received => None,
         };
-        MessageView::new(message, name, held_at)
+        MessageView::new(message, person, held_at)
     }
 
     /// Returns when somebody has asked the engine to stop.

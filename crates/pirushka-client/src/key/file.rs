@@ -26,12 +26,12 @@ pub(super) fn read(path: &Path) -> Result<StoreKey> {
         Ok(bytes) => Zeroizing::new(bytes),
         Err(e) => {
             let error = Error::io(Code::KeyMissing, format_args!("reading the store's key {}", path.display()), &e);
-            return Err(error.with_remedy("bring store.key back from a backup of the profile's directory"));
+            return Err(error.with_remedy(crate::profile::way_back(path)));
         }
     };
     let damaged = || {
         Error::new(Code::Damaged, format!("{} is damaged: expected 64 hexadecimal digits", path.display()))
-            .with_remedy("bring store.key back from a backup of the profile's directory; nothing was changed")
+            .with_remedy(crate::profile::way_back(path))
     };
     let digits = text.strip_suffix(b"\n").unwrap_or(&text);
     let mut key = Zeroizing::new([0; 32]);

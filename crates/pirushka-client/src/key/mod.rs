@@ -145,7 +145,7 @@ impl KeyHeader {
         }
         let damaged = |what: String| {
             Error::new(Code::Damaged, format!("the key header {} is damaged: {what}", path.display()))
-                .with_remedy("bring key.toml back from a backup of the profile's directory; nothing was changed")
+                .with_remedy(crate::profile::way_back(path))
         };
         let version: Version = toml::from_str(text).map_err(|e| damaged(e.to_string()))?;
         if version.v > HEADER_VERSION {
@@ -182,7 +182,7 @@ impl KeyHeader {
             Kind::Keyring => Error::new(Code::WrongKey, "the keyring holds another key than this store's")
                 .with_remedy("bring the keyring's entry \"pirushka\" back; nothing was changed"),
             Kind::File => Error::new(Code::WrongKey, "the key file is not this store's")
-                .with_remedy("bring store.key back from a backup of the profile's directory; nothing was changed"),
+                .with_remedy(crate::profile::way_back(&profile.dir().join(file::NAME))),
         })
     }
 
@@ -192,6 +192,18 @@ impl KeyHeader {
         let mut file = private_file().write(true).create_new(true).open(path).map_err(failed)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
     }
+}
+
+/// Copies header and key file of a profile's directory into another one.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    for name in ["key.toml", file::NAME] {
+        let (from, to) = (from.join(name), to.join(name));
+        if from.exists() {
+            let failed = |e| Error::io(Code::Config, format_args!("writing {}", to.display()), &e);
+            std::fs::copy(&from, &to).and_then(|_| std::fs::File::open(&to)?.sync_all()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn asked(ask: Option<crate::handle::AskPassphrase>) -> Result<Zeroizing<String>> {

@@ -38,6 +38,11 @@ impl Store {
         if self.refuse.load(std::sync::atomic::Ordering::SeqCst) {
             return Err(Error::new(crate::Code::DiskFull, "no room, says the test"));
         }
+        #[cfg(test)]
+        match self.room.load(std::sync::atomic::Ordering::SeqCst) {
+            0 => self.limit_pages(1 << 30),
+            pages => self.limit_pages(pages),
+        }
         let failed = |e| named(&self.path, &e);
         let mut cursor = self.cursor;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

@@ -7,6 +7,7 @@
 //! | [`commit`] | one input's writes, in one transaction, each message with its place in the order of changes |
 //! | [`reader`] | what faces ask: conversations, unread, changes since a cursor |
 //! | `export` | everything of one moment, for a backup |
+//! | `salvage` | what can still be read of a damaged store |
 //! | `search`, `words` | texts by what stands in them, over all conversations |
 //!
 //! Durability: write-ahead log with `synchronous = FULL`, so a commit that returned survives a power cut; a crash at any
@@ -16,6 +17,7 @@ mod commit;
 mod export;
 mod open;
 mod reader;
+mod salvage;
 mod schema;
 mod search;
 mod words;
@@ -27,9 +29,11 @@ use rusqlite::Connection;
 
 use crate::error::{Code, Error, Result};
 use crate::key::StoreKey;
+use crate::profile::{command, owner};
 
 pub use export::Exported;
 pub use reader::{Chat, Page, Reader};
+pub(crate) use salvage::{Ruins, Saved};
 pub use search::{Found, Hit};
 
 /// A row of any table but [`Table::Message`].
@@ -45,6 +49,9 @@ pub struct Store {
     /// Makes every commit fail, as a full disk would.
     #[cfg(test)]
     pub(crate) refuse: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// So many pages a commit finds on the disk, and no more; 0: as many as it likes.
+    #[cfg(test)]
+    pub(crate) room: std::sync::Arc<std::sync::atomic::AtomicU32>,
 }
 
 /// A message that a commit inserted or changed.
@@ -77,6 +84,8 @@ impl Store {
             cursor: 0,
             #[cfg(test)]
             refuse: Default::default(),
+            #[cfg(test)]
+            room: Default::default(),
         })
     }
 
@@ -86,9 +95,8 @@ impl Store {
     /// [`Code::WrongKey`], [`Code::Damaged`], [`Code::NewerStore`], [`Code::DiskFull`]. Nothing was changed.
     pub fn open(path: &Path, key: &StoreKey) -> Result<Self> {
         if !path.is_file() {
-            return Err(Error::new(Code::Damaged, format!("the store {} is missing", path.display())).with_remedy(
-                "bring it back from a backup, or remove the profile's directory and run `pirushka init`",
-            ));
+            return Err(Error::new(Code::Damaged, format!("the store {} is missing", path.display()))
+                .with_remedy(crate::profile::way_back(path)));
         }
         open::must_be_whole(path)?;
         let mut connection = open::writable(path, key)?;
@@ -101,6 +109,8 @@ impl Store {
             cursor,
             #[cfg(test)]
             refuse: Default::default(),
+            #[cfg(test)]
+            room: Default::default(),
         })
     }
 
@@ -134,6 +144,10 @@ impl Store {
     /// Numbers of changes go on behind this one, as in the store that a backup was made of.
     pub fn go_on_from(&mut self, cursor: u64) {
         self.cursor = self.cursor.max(cursor);
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The number of the newest change of a conversation.
@@ -183,10 +197,10 @@ fn named(path: &Path, error: &rusqlite::Error) -> Error {
         }
         Some(E::DatabaseBusy | E::DatabaseLocked) => {
             Error::new(Code::ProfileLocked, format!("another process uses the store {store}"))
-                .with_remedy("`pirushka engine stop` ends a running engine")
+                .with_remedy(format!("`{}` ends a running engine", command(owner(path), "engine stop")))
         }
         Some(E::SystemIoFailure) => Error::new(Code::Damaged, format!("the disk fails at {store}: {error}"))
-            .with_remedy("check the disk; nothing was changed"),
+            .with_remedy(format!("check the disk; then `{}`", command(owner(path), "backup restore FILE --yes"))),
         _ if matches!(
             error,
             rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
@@ -200,7 +214,14 @@ fn named(path: &Path, error: &rusqlite::Error) -> Error {
 
 fn damaged(path: &Path, what: &str) -> Error {
     Error::new(Code::Damaged, format!("the store {} is damaged: {what}", path.display()))
-        .with_remedy("bring it back from a backup; nothing was changed")
+        .with_remedy(salvage_or_restore(path))
+}
+
+/// What to do with a store that does not read: take over what does, or bring a backup back.
+pub(crate) fn salvage_or_restore(path: &Path) -> String {
+    let name = owner(path);
+    let (salvage, restore) = (command(name, "profile salvage"), command(name, "backup restore FILE --yes"));
+    format!("`{restore}` brings a backup back; `{salvage}` saves what can still be read; nothing was changed")
 }
 
 #[cfg(test)]

@@ -37,14 +37,29 @@ pub(super) fn readable(path: &Path, key: &StoreKey) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Of a damaged store, in a copy: also one that is shorter than it should be.
+pub(super) fn in_ruins(path: &Path, key: &StoreKey) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = keyed_with(path, key, flags, "PRAGMA writable_schema = ON;")?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;").map_err(|e| named(path, &e))?;
+    // Leaving it changes nothing, either.
+    let kept = connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    kept.map_err(|e| named(path, &e))?;
+    Ok(connection)
+}
+
 fn keyed(path: &Path, key: &StoreKey, flags: OpenFlags) -> Result<Connection> {
+    keyed_with(path, key, flags, "")
+}
+
+fn keyed_with(path: &Path, key: &StoreKey, flags: OpenFlags, first: &str) -> Result<Connection> {
     let failed = |e: rusqlite::Error| named(path, &e);
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     // SQLCipher would write to stderr, where faces speak to people.
     connection.execute_batch("PRAGMA cipher_log_level = NONE;").map_err(failed)?;
     let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(key.bytes()));
     let pragma = Zeroizing::new(format!("PRAGMA key = \"x'{}'\";", *digits));
-    connection.execute_batch(&pragma).map_err(failed)?;
+    connection.execute_batch(&pragma).and_then(|()| connection.execute_batch(first)).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(failed)?;
     match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
@@ -60,5 +75,5 @@ fn unreadable(path: &Path) -> Error {
         Code::WrongKey,
         format!("the store {} does not open with this key: it is another profile's, or damaged", path.display()),
     )
-    .with_remedy("bring store and key back from the same backup; nothing was changed")
+    .with_remedy(crate::profile::way_back(path))
 }

@@ -64,19 +64,23 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT;"))
 }
 
-pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
+/// Refuses what is no store, or one of a newer version; gives its version.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize> {
     let failed = |e: rusqlite::Error| named(path, &e);
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(failed);
     if number("PRAGMA application_id")? != i64::from(APPLICATION_ID) {
         return Err(damaged(path, "it is empty, or not a store of pirushka"));
     }
-    let version = usize::try_from(number("PRAGMA user_version")?).unwrap_or(0);
-    if version > VERSION {
-        return Err(crate::key::newer(path));
+    match usize::try_from(number("PRAGMA user_version")?).unwrap_or(0) {
+        version if version > VERSION => Err(crate::key::newer(path)),
+        0 => Err(damaged(path, "it has no version")),
+        version => Ok(version),
     }
-    if version == 0 {
-        return Err(damaged(path, "it has no version"));
-    }
+}
+
+pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
+    let failed = |e: rusqlite::Error| named(path, &e);
+    let version = version(connection, path)?;
     if version == VERSION {
         return Ok(());
     }

@@ -320,16 +320,37 @@ fn damage_on_any_page_is_named() {
 }
 
 #[test]
+fn a_store_cut_at_any_page_boundary_is_named_and_not_written_to() {
+    let (bench, mut store) = bench();
+    let rows: Vec<Write> = (0..300u32).map(|n| row(Table::Session, &n.to_be_bytes(), Some(&[n as u8; 500]))).collect();
+    store.commit(&rows).unwrap();
+    store.commit(&(1..100).map(|id| put(&text(id, 1, "x"))).collect::<Vec<_>>()).unwrap();
+    drop(store);
+    let whole = std::fs::read(&bench.path).unwrap();
+    for pages in 1..whole.len() / 4096 {
+        let cut = &whole[..pages * 4096];
+        std::fs::write(&bench.path, cut).unwrap();
+        let opened = Store::open(&bench.path, &bench.key).and_then(|store| store.load().and_then(|_| store.check()));
+        let error = opened.expect_err("a page is missing");
+        assert_eq!(error.code, Code::Damaged, "{pages} pages: {error:?}");
+        assert!(error.remedy.unwrap().contains("profile salvage"), "{pages} pages");
+        assert!(std::fs::read(&bench.path).unwrap() == cut, "{pages} pages");
+    }
+    std::fs::write(&bench.path, &whole).unwrap();
+    Store::open(&bench.path, &bench.key).unwrap().check().unwrap();
+}
+
+#[test]
 fn a_full_disk_is_named_and_nothing_of_the_batch_stays() {
     let (bench, mut store) = bench();
     store.commit(&[put(&text(1, 1, "before"))]).unwrap();
     let pages: u32 = store.connection.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
-    store.limit_pages(pages + 1);
+    store.room.store(pages + 1, std::sync::atomic::Ordering::SeqCst);
     let batch = [put(&text(2, 1, "small")), put(&text(3, 1, &"x".repeat(60_000)))];
     let error = store.commit(&batch).unwrap_err();
     assert_eq!(error.code, Code::DiskFull);
     assert_eq!(store.cursor(), 1);
-    store.limit_pages(1 << 20);
+    store.room.store(0, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(store.reader().unwrap().message(MessageId(2)).unwrap(), None);
     assert_eq!(store.commit(&batch).unwrap().len(), 2);
     drop(store);
@@ -432,4 +453,57 @@ fn a_writer_killed_at_any_moment_leaves_whole_batches() {
         assert_eq!(store.load().unwrap(), expected, "round {round}");
         assert_eq!(store.reader().unwrap().unread().unwrap(), n);
     }
+}
+
+/// T33: wherever the disk is full, the commit that finds no room fails by name and whole, and when there is room again
+/// everything goes on from there.
+#[test]
+fn t33_a_disk_that_is_full_at_any_page_loses_nothing_of_a_conversation() {
+    // What a conversation writes: texts, ratchets that replace each other, states, what was seen.
+    let batches: Vec<Vec<Write>> = (1..40_u64)
+        .map(|n| {
+            vec![
+                put(&text(n, 1, &format!("text {n} {}", "x".repeat(n as usize * 40)))),
+                row(Table::Session, b"ratchet", Some(&[n as u8; 1500])),
+                row(Table::Outbox, &n.to_be_bytes(), Some(&[n as u8; 700])),
+                row(Table::Outbox, &(n / 2).to_be_bytes(), None),
+                state(n / 2, MessageState::Delivered),
+            ]
+        })
+        .collect();
+    let all = |store: &Store| {
+        let texts: Vec<_> = store.reader().unwrap().history(ContactId(1), None, 100).unwrap().messages;
+        (store.load().unwrap(), texts, store.cursor())
+    };
+    let (_bench, mut smooth) = bench();
+    let mut expected = vec![all(&smooth)];
+    for batch in &batches {
+        smooth.commit(batch).unwrap();
+        expected.push(all(&smooth));
+    }
+    let pages = |store: &Store| store.connection.query_row("PRAGMA page_count", [], |r| r.get::<_, u32>(0)).unwrap();
+    let most = pages(&smooth);
+    let mut failures = 0;
+    for room in 1..most {
+        let (bench, mut store) = bench();
+        if room < pages(&store) {
+            continue;
+        }
+        store.room.store(room, std::sync::atomic::Ordering::SeqCst);
+        for (n, batch) in batches.iter().enumerate() {
+            if let Err(error) = store.commit(batch) {
+                failures += 1;
+                assert_eq!(error.code, Code::DiskFull, "{room} pages, commit {n}");
+                assert_eq!(all(&store), expected[n], "{room} pages: nothing of commit {n} stays");
+                // Full as it is, it is opened again by the next process.
+                drop(store);
+                store = Store::open(&bench.path, &bench.key).unwrap();
+                assert_eq!(all(&store), expected[n], "{room} pages, commit {n}, opened again");
+                store.commit(batch).unwrap();
+            }
+        }
+        assert_eq!(all(&store), expected[batches.len()], "{room} pages");
+        store.check().unwrap();
+    }
+    assert!(failures > 10, "the disk was full {failures} times");
 }
