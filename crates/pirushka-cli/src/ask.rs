@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::fault::{Exit, Fault, Outcome};
 use crate::lang;
+use crate::trouble::reason;
 
 /// Whether somebody sits in front of it.
 #[must_use]
@@ -68,6 +69,6 @@ pub fn checked(passphrase: Zeroizing<String>) -> Outcome<Zeroizing<String>> {
 /// A file that cannot be read.
 #[must_use]
 pub fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    let arguments = [("path", &*path.display().to_string()), ("reason", &*error.to_string())];
+    let arguments = [("path", &*path.display().to_string()), ("reason", &*reason(&error.to_string()))];
     Fault::new(Exit::Config, "fault.cannot_read", &arguments)
 }

@@ -25,6 +25,8 @@ pub struct Context {
     #[allow(missing_docs)]
     pub settings: Settings,
     passphrase_file: Option<PathBuf>,
+    /// What a person typed for the profile that this command makes: not asked for again.
+    typed: Arc<Mutex<Option<Zeroizing<String>>>>,
     /// Engines inside this process.
     inside: Arc<Mutex<Vec<Handle>>>,
 }
@@ -54,6 +56,7 @@ impl Context {
             no_engine: global.no_engine,
             settings: settings.clone(),
             passphrase_file: global.passphrase_file.clone(),
+            typed: Arc::default(),
             inside: Arc::default(),
         })
     }
@@ -63,10 +66,21 @@ impl Context {
     /// # Errors
     /// As [`Handle::join_or_start`].
     pub async fn engine(&self) -> Outcome<Handle> {
-        let mode = if self.no_engine { EngineMode::InProcess } else { EngineMode::Background };
+        self.engine_in(if self.no_engine { EngineMode::InProcess } else { EngineMode::Background }).await
+    }
+
+    /// An engine that ends with this command.
+    ///
+    /// # Errors
+    /// As [`Context::engine`].
+    pub async fn engine_inside(&self) -> Outcome<Handle> {
+        self.engine_in(EngineMode::InProcess).await
+    }
+
+    async fn engine_in(&self, mode: EngineMode) -> Outcome<Handle> {
         let options = Options { mode, passphrase: self.passphrase(), ..Options::default() };
         let engine = Handle::join_or_start(&self.profile, options).await.map_err(fault)?;
-        if self.no_engine {
+        if mode == EngineMode::InProcess {
             self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(engine.clone());
         }
         Ok(engine)
@@ -88,6 +102,9 @@ impl Context {
         if let Some(path) = self.passphrase_file.clone() {
             return Some(Box::new(move || first_line(&path)));
         }
+        if let Some(typed) = self.typed.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Some(Box::new(move || Ok(typed)));
+        }
         ask::somebody_is_there().then(|| Box::new(|| ask::passphrase("ui.passphrase")) as AskPassphrase)
     }
 
@@ -98,7 +115,11 @@ impl Context {
     pub fn new_passphrase(&self) -> Outcome<Zeroizing<String>> {
         match &self.passphrase_file {
             Some(path) => ask::checked(first_line(path).map_err(|error| ask::unreadable(path, &error))?),
-            None => ask::new_passphrase(),
+            None => {
+                let typed = ask::new_passphrase()?;
+                *self.typed.lock().unwrap_or_else(PoisonError::into_inner) = Some(typed.clone());
+                Ok(typed)
+            }
         }
     }
 

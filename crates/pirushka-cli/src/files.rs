@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::ask;
 use crate::fault::{Exit, Fault, Outcome};
 use crate::lang::text;
+use crate::trouble::reason;
 
 /// Asks before a file is replaced.
 ///
@@ -43,6 +44,6 @@ pub fn write_private(path: &Path, write: impl FnOnce(&mut dyn std::io::Write) ->
 /// A file that cannot be written.
 #[must_use]
 pub fn cannot_write(path: &Path, error: &std::io::Error) -> Fault {
-    let arguments = [("path", &*path.display().to_string()), ("reason", &*error.to_string())];
+    let arguments = [("path", &*path.display().to_string()), ("reason", &*reason(&error.to_string()))];
     Fault::new(Exit::Config, "fault.cannot_write", &arguments)
 }

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod files;
 pub mod lang;
 pub mod out;
+pub mod said;
 pub mod trouble;
 pub mod usage;
 pub mod when;
@@ -101,7 +102,7 @@ fn run(cli: Cli) -> Outcome {
     let out = Out { json: cli.global.json };
     match cli.command {
         Some(Command::Completions { shell }) => {
-            commands::paper::completions(shell);
+            commands::paper::completions(out, shell);
             Ok(())
         }
         Some(Command::Man { dir }) => commands::paper::man(out, dir.as_deref()),

@@ -35,6 +35,15 @@ impl Out {
         }
     }
 
+    /// A file to stdout: as it is for people, in a record for programs.
+    pub fn file(self, kind: &str, content: &str) {
+        if self.json {
+            self.record(kind, &serde_json::json!({ "content": content }));
+        } else {
+            bytes(content.as_bytes());
+        }
+    }
+
     /// A remark that is no data: on stderr, and only when a person is looking.
     pub fn advise(self, text: impl AsRef<str>) {
         if !self.json && std::io::stderr().is_terminal() {

@@ -5,59 +5,25 @@ use pirushka_client::{Code, ContactView, Error, TroubleView};
 use crate::fault::{Exit, Fault};
 use crate::lang::{self, Lang};
 use crate::out::clean;
+use crate::said;
 
-/// The fault that `error` is. English keeps the library's own words; Russian has its own for each kind.
+/// The fault that `error` is, with what the library says of it in the language of the person.
 #[must_use]
 pub fn fault(error: Error) -> Fault {
     let (exit, key) = kind(error.code);
-    let detail = clean(&rule(&error.message).unwrap_or_else(|| error.message.clone()));
-    let mut fault = Fault::new(exit, key, &[("detail", &detail)]);
-    if lang::current() == Lang::En
-        && let Some(remedy) = error.remedy
-    {
-        fault.fix = clean(&remedy);
+    let mut fault = Fault::new(exit, key, &[("detail", &reason(&error.message))]);
+    // What the library advises fits this very case; the catalogue's advice fits the kind.
+    if let Some(remedy) = error.remedy {
+        fault.fix = reason(&remedy);
     }
     fault
 }
 
-/// The rules of the client that a person can break: how the library says so (`*` stands for the name or number in it),
-/// and our own text.
-const RULES: &[(&str, &str)] = &[
-    ("there is no word to look for", "rule.no_word"),
-    ("messages may stay for at most 366 days", "rule.expiry_too_long"),
-    ("there is no such contact", "rule.no_such_contact"),
-    ("there is no contact \"*\"", "rule.no_contact"),
-    ("another contact is already called \"*\"", "rule.name_taken"),
-    ("\"*\" cannot be a name: 1 to 64 characters, no control characters", "rule.bad_name"),
-    ("this is your own address", "rule.own_address"),
-    ("this person is already a contact, called \"*\"", "rule.already_contact"),
-    ("\"*\" is blocked", "rule.blocked"),
-    ("\"*\" is not a request", "rule.not_a_request"),
-    ("\"*\" is a request; accept it first", "rule.not_accepted"),
-    ("no home peer is set", "rule.no_home"),
-    ("you take no strangers at all, so an invite would let nobody in", "rule.takes_nobody"),
-    ("* bits of work cannot be asked for; at least 2 and at most 40", "rule.bad_bits"),
-    ("the first text has * bytes; at most 1024 travel with an introduction", "rule.first_text_too_long"),
-    ("there are * open invites already; revoke one first", "rule.too_many_invites"),
-    ("there is no such invite", "rule.no_such_invite"),
-    ("there is no code to confirm yet", "rule.no_code"),
-    (
-        "the six digits have been tried three times with this person; compare the QR code or the 60 digits",
-        "rule.code_exhausted",
-    ),
-    ("\"*\" cannot be the name of a profile: 1 to 32 of a-z, 0-9, - and _, not beginning with -", "rule.bad_profile"),
-];
-
-/// The broken rule in the language of the person, if the library's sentence is known.
+/// What the library says, in the language of the person: harmless, in one line.
 #[must_use]
-pub fn rule(sentence: &str) -> Option<String> {
-    RULES.iter().find_map(|(pattern, key)| {
-        let given = match pattern.split_once('*') {
-            None => (*pattern == sentence).then_some("")?,
-            Some((before, after)) => sentence.strip_prefix(before)?.strip_suffix(after)?,
-        };
-        Some(lang::text(key, &[("given", given)]))
-    })
+pub fn reason(said: &str) -> String {
+    let russian = (lang::current() == Lang::Ru).then(|| said::in_russian(said)).flatten();
+    clean(&russian.unwrap_or_else(|| said.to_owned()))
 }
 
 fn kind(code: Code) -> (Exit, &'static str) {

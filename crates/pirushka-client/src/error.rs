@@ -154,7 +154,8 @@ impl From<Misuse> for Error {
         let (code, remedy) = match &misuse {
             Misuse::NoSuchContact => (Code::NoSuchContact, Some("see `pirushka contact list`")),
             Misuse::NameTaken(_) => (Code::BadInput, Some("choose another name with --name")),
-            Misuse::BadName(_) | Misuse::EmptyText => (Code::BadInput, None),
+            Misuse::BadName(_) => (Code::BadInput, Some("give a name with letters, such as `bob`")),
+            Misuse::EmptyText => (Code::BadInput, Some("write something: `pirushka send NAME \"hello\"`")),
             Misuse::OwnAddress => (Code::BadInput, Some("give this address to the person who wants to write to you")),
             Misuse::AlreadyContact(_) => (Code::BadInput, Some("see `pirushka contact list`")),
             Misuse::Blocked(_) => (Code::Refused, Some("`pirushka contact unblock NAME` lifts the block")),
@@ -162,7 +163,7 @@ impl From<Misuse> for Error {
             Misuse::NotAccepted(_) => (Code::Refused, Some("`pirushka contact accept NAME`")),
             Misuse::FirstTextTooLong(_) => (Code::BadInput, Some("write the rest when the person has answered")),
             Misuse::TakesNobody => (Code::Refused, Some("`pirushka invite policy invites` changes that")),
-            Misuse::BadBits(_) => (Code::BadInput, None),
+            Misuse::BadBits(_) => (Code::BadInput, Some("give 2 to 40 bits: `pirushka invite policy open --bits 20`")),
             Misuse::ExpiryTooLong => (Code::BadInput, Some("choose a shorter time, or `off`")),
             Misuse::TextTooLong(_) => (Code::BadInput, Some("send it in several messages")),
             Misuse::NoHome => (Code::Config, Some("`pirushka peer add ADDRESS` chooses one")),

@@ -41,6 +41,11 @@ fn every_command_names_what_is_wrong_with_its_arguments() {
         &["send", "bob", "x", "--timeout", "soon"],
         &["recv", "--timeout", "soon"],
         &["chat", "history"],
+        &["chat", "expire", "bob", "367d"],
+        &["chat", "expire", "bob", "0s"],
+        &["chat", "mute", "bob", "--for", "0s"],
+        &["chat", "mute", "bob", "--for", "999ms"],
+        &["invite", "new", "--expires", "0s"],
         &["chat", "history", "bob", "--last", "-1"],
         &["peer", "check", "peer.example"],
         &["peer", "check", &format!("peer.example/{hex}?k=")],
@@ -134,26 +139,60 @@ fn a_damaged_store_is_named_and_left_as_it_is() {
 }
 
 #[test]
-fn every_rule_of_the_client_is_said_in_the_persons_language() {
-    use pirushka_client_core::Misuse;
-    let name = || "bob".to_owned();
-    for misuse in [
-        Misuse::NoSuchContact,
-        Misuse::NameTaken(name()),
-        Misuse::BadName(name()),
-        Misuse::OwnAddress,
-        Misuse::AlreadyContact(name()),
-        Misuse::Blocked(name()),
-        Misuse::NotARequest(name()),
-        Misuse::NotAccepted(name()),
-        Misuse::NoHome,
-        Misuse::TooManyInvites(100),
-        Misuse::NoSuchInvite,
-        Misuse::NoCode,
-        Misuse::CodeExhausted,
+fn a_faulty_setting_stops_everything_but_the_command_that_mends_it() {
+    let stage = Stage::new();
+    let nobody = stage.nobody("nobody");
+    let file = nobody.home.join("config.toml");
+    std::fs::write(&file, "# mine\nsend_wait = \"soon\" # hm\nread_receipts = \"no\"\n").unwrap();
+    let stopped = nobody.plain(&["--lang", "ru", "status"]);
+    assert_eq!(stopped.code, 3);
+    assert!(
+        stopped.stderr.contains("send_wait — это none, queued, held, delivered или read, а не «soon»"),
+        "{stopped:?}"
+    );
+    assert!(stopped.stderr.contains("`pirushka config set send_wait none`"), "{stopped:?}");
+    let mended = nobody.plain(&["config", "set", "send_wait", "held"]);
+    assert_eq!(mended.code, 0, "{mended:?}");
+    assert!(mended.stderr.contains("config set read_receipts true"), "what is left is said: {mended:?}");
+    assert_eq!(nobody.plain(&["config", "set", "read_receipts", "false"]).stderr, "");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "# mine\nsend_wait = \"held\" # hm\nread_receipts = false\n");
+    std::fs::write(&file, "language == 1\n").unwrap();
+    let torn = nobody.plain(&["config", "set", "language", "en"]);
+    assert_eq!(torn.code, 3);
+    assert!(
+        torn.stderr.contains("config.toml:1:11: this is not TOML") && torn.stderr.contains("mend line 1"),
+        "{torn:?}"
+    );
+}
+
+#[test]
+fn durations_that_cannot_be_are_refused_with_the_reason() {
+    let stage = Stage::new();
+    let nobody = stage.nobody("nobody");
+    for (arguments, reason) in [
+        (["chat", "expire", "bob", "367d"], "too long; at most 366d"),
+        (["chat", "expire", "bob", "0s"], "too short; at least 1s"),
+        (["chat", "expire", "bob", "soon"], "is not a time"),
     ] {
-        assert!(pirushka_cli::trouble::rule(&misuse.to_string()).is_some(), "{misuse}");
+        let refused = nobody.plain(&arguments);
+        assert!(refused.code == 2 && refused.stderr.contains(reason), "{refused:?}");
     }
+    let refused = nobody.plain(&["chat", "mute", "bob", "--for", "0s"]);
+    assert!(refused.code == 2 && refused.stderr.contains("too short; at least 1s"), "{refused:?}");
+}
+
+#[test]
+fn a_backup_into_a_folder_that_is_not_there_names_the_folder_and_not_the_profile() {
+    let stage = Stage::new();
+    let peer = stage.peer("peer");
+    let alice = stage.person("alice", &peer);
+    let refused = alice.plain(&["backup", "create", "/nonexist/x"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.stderr.contains("/nonexist/x") && refused.stderr.contains("name a folder that exists"),
+        "{refused:?}"
+    );
+    assert!(!refused.stderr.contains("PIRUSHKA_HOME"), "{refused:?}");
 }
 
 #[test]

@@ -39,7 +39,13 @@ impl Day {
             let ended = self.alice.json(arguments);
             assert_eq!((ended.code, ended.error().as_str()), (4, name), "{what}: {ended:?}");
             let plain = self.alice.plain(arguments);
-            assert!(plain.stderr.contains("→"), "{what} has a way out: {plain:?}");
+            // A file of a newer version is not damaged: nothing has to be brought back.
+            let way_out = if name == "newer_store" { "install" } else { "pirushka backup restore FILE --yes" };
+            assert!(plain.stderr.contains(way_out), "{what} has a way out: {plain:?}");
+            let in_russian = self.alice.plain(&[&["--lang", "ru"], arguments].concat());
+            let way_out =
+                if name == "newer_store" { "установите" } else { "pirushka backup restore FILE --yes" };
+            assert!(in_russian.stderr.contains(way_out), "{what}: {in_russian:?}");
         }
         let after = contents(&self.profile);
         assert_eq!(before, after, "{what}: nothing was changed or deleted");
@@ -126,6 +132,57 @@ fn a_lost_key_file_and_a_lost_header_are_named_and_restored() {
     fs::remove_file(day.profile.join("store.key")).unwrap();
     day.fails("a lost key file", "key_missing");
     day.is_restored("a lost key file");
+}
+
+#[test]
+fn a_damaged_store_without_a_backup_is_salvaged_and_both_go_on_writing() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    for n in 0..30 {
+        bob.send(&alice, &format!("number {n} {}", "x".repeat(200)), "delivered");
+    }
+    let engine = alice.engine_pid();
+    alice.ok(&["engine", "stop"]);
+    super::stage::until("the engine's end", || !Path::new(&format!("/proc/{engine}")).exists());
+    let profile = alice.home.join("profiles/default");
+    assert_eq!(alice.json(&["profile", "salvage", "--yes"]).error(), "bad_input", "it is sound");
+    let mut store = fs::read(profile.join("store.db")).unwrap();
+    let last = store.len() - 4096;
+    store[last + 100] ^= 1;
+    fs::write(profile.join("store.db"), &store).unwrap();
+    assert_eq!(alice.json(&["profile", "salvage"]).error(), "not_confirmed");
+    let salvaged = alice.ok(&["profile", "salvage", "--yes"]);
+    assert_eq!((&salvaged["contacts"], &salvaged["pages_damaged"]), (&1.into(), &1.into()), "{salvaged}");
+    assert!(salvaged["messages"].as_u64().unwrap() >= 15, "{salvaged}");
+    let aside = Path::new(salvaged["aside"].as_str().unwrap());
+    assert!(fs::read(aside.join("store.db")).unwrap() == store, "the damaged store is kept as it was");
+    alice.send(&bob, "I am back", "delivered");
+    bob.send(&alice, "welcome back", "delivered");
+    assert!(alice.recv().contains(&"welcome back".to_owned()));
+}
+
+#[test]
+fn without_any_backup_a_profile_that_lost_its_key_makes_room_for_a_new_one() {
+    let day = day();
+    fs::remove_file(day.profile.join("key.toml")).unwrap();
+    let advised = day.alice.plain(&["status"]).stderr;
+    assert!(advised.contains("`pirushka profile remove default --yes`") && advised.contains("`pirushka init`"));
+    day.alice.ok(&["profile", "remove", "default", "--yes"]);
+    day.alice.ok(&["init", "--name", "alice again", "--key-file"]);
+}
+
+#[test]
+fn a_restore_that_nobody_confirmed_names_the_whole_command() {
+    let day = day();
+    let arguments: Vec<&str> = ["backup", "restore"].into_iter().chain(day.backup.iter().map(String::as_str)).collect();
+    let refused = day.alice.json(&arguments);
+    assert_eq!(refused.error(), "not_confirmed");
+    let error: serde_json::Value = serde_json::from_str(refused.stderr.trim()).unwrap();
+    let advised = error["fix"].as_str().unwrap().to_owned();
+    assert!(!refused.stderr.contains("undone"), "the old profile is moved aside: {refused:?}");
+    let words: Vec<&str> = advised.strip_prefix("pirushka ").unwrap().split(' ').collect();
+    assert_eq!(words, [&arguments[..], &["--yes"]].concat());
+    day.alice.ok(&words);
 }
 
 #[test]

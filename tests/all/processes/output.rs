@@ -70,6 +70,58 @@ fn story(how: &[&str]) -> String {
     shown
 }
 
+/// What differs on each computer, in what is kept in files.
+const PLACES: [(&str, &str); 6] = [
+    (r#"[^"\s]*/pirushka-test-[A-Za-z0-9]+"#, "[stage]"),
+    (r"\.old-default-\d+", ".old-default-[when]"),
+    (r"([A-Z2-7]{4}-){7}[A-Z2-7]{4}", "[recovery key]"),
+    (r#""bytes":\d+"#, r#""bytes":0"#),
+    (r#""program":"[^"]*""#, r#""program":"[version]""#),
+    (r"-----BEGIN [^-]*-----[^-]*-----END [^-]*-----", "[PEM]"),
+];
+
+/// What stands in files: backups, settings, profiles, identities.
+fn files(how: &[&str]) -> String {
+    let stage = Stage::new();
+    let peer = stage.peer("peer");
+    let alice = stage.person("alice", &peer);
+    until("alice is served", || alice.ok(&["status"])["homes"][0]["state"] == "online");
+    let path = |name: &str| stage.path().join(name).to_str().unwrap().to_owned();
+    let (backup, secret, identity) = (path("a.backup"), path("secret"), path("me.pem"));
+    std::fs::write(&secret, "correct horse\n").unwrap();
+    let secret = ["--secret-file", &*secret];
+    let mut shown = String::new();
+    let mut say = |arguments: &[&str]| typed(&mut shown, &alice, &[arguments, how].concat());
+    say(&["backup", "create", &backup]);
+    say(&[&["backup", "create", &backup, "--yes"], &secret[..]].concat());
+    say(&[&["backup", "check", &backup], &secret[..]].concat());
+    say(&[&["backup", "restore", &backup, "--yes", "--key-file"], &secret[..]].concat());
+    say(&["config", "show", "--origin"]);
+    say(&["config", "check"]);
+    say(&["config", "path"]);
+    say(&["config", "set", "send_wait", "held"]);
+    say(&["config", "example"]);
+    say(&["id", "show", "--certificate"]);
+    say(&["id", "export", "--certificate"]);
+    say(&[&["id", "export", "--output", &identity], &secret[..]].concat());
+    say(&[&["--profile", "other", "id", "import", &identity, "--name", "alice", "--key-file"], &secret[..]].concat());
+    say(&["profile", "list"]);
+    say(&["profile", "remove", "other", "--yes"]);
+    shown
+}
+
+#[test]
+fn what_people_read_of_what_stands_in_files() {
+    let filters: Vec<_> = PLACES.into_iter().chain(FILTERS).collect();
+    insta::with_settings!({ filters => filters }, { insta::assert_snapshot!(files(&[])) });
+}
+
+#[test]
+fn what_programs_read_of_what_stands_in_files() {
+    let filters: Vec<_> = PLACES.into_iter().chain(FILTERS).collect();
+    insta::with_settings!({ filters => filters }, { insta::assert_snapshot!(files(&["--json"])) });
+}
+
 #[test]
 fn what_people_read() {
     insta::with_settings!({ filters => FILTERS }, { insta::assert_snapshot!(story(&[])) });

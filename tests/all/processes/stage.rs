@@ -309,7 +309,7 @@ impl Person {
     pub(super) fn recv(&self) -> Vec<String> {
         let ended = self.json(&["recv"]);
         assert_eq!(ended.code, 0, "{ended:?}");
-        ended.objects().iter().map(text_of).collect()
+        ended.objects().iter().filter(|object| object["type"] == "message").map(text_of).collect()
     }
 
     /// A command that goes on.

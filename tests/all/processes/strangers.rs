@@ -42,12 +42,22 @@ fn a_private_peer_names_the_missing_secret_and_serves_whoever_has_it() {
     assert_eq!(public, peer.address, "what the start prints ends up in logs");
 
     let bob = stage.nobody("bob");
-    bob.ok(&["init", "--name", "bob", "--peer", public, "--key-file"]);
-    for command in [&["invite", "new"][..], &["peer", "show"], &["peer", "check", public]] {
+    let wrong = format!("{public}&i={}", "b".repeat(secret.len()));
+    for (name, address) in [("bob", public), ("guesser", &*wrong)] {
+        let made = stage.nobody(name).json(&["init", "--name", name, "--peer", address, "--key-file"]);
+        assert_eq!((made.code, made.error().as_str()), (6, "invite_needed"), "{made:?}");
+        assert_eq!(made.objects()[0]["name"], name, "the profile is made, and waits for a good address");
+    }
+    let person = format!("{}/{}?k={}", "127.0.0.1:9", "a4".repeat(32), "a".repeat(52));
+    for command in [
+        &["invite", "new"][..],
+        &["peer", "show"],
+        &["peer", "check", public],
+        &["contact", "add", &person, "--name", "x"],
+    ] {
         let refused = bob.json(command);
         assert_eq!((refused.code, refused.error().as_str()), (6, "invite_needed"), "{command:?} {refused:?}");
     }
-    let wrong = format!("{public}&i={}", "b".repeat(secret.len()));
     assert_eq!(bob.json(&["peer", "move", &wrong]).error(), "invite_needed");
     let in_russian = bob.plain(&["--lang", "ru", "peer", "show"]);
     assert!(in_russian.stderr.contains("не берёт вас"), "{in_russian:?}");

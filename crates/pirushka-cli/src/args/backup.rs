@@ -12,8 +12,9 @@ pub enum Backup {
 Examples:
   pirushka backup create                          makes a recovery key and shows it once
   pirushka backup create my.backup --passphrase   asks for a passphrase instead
-Keep the recovery key apart from the file: with both, anybody can be you; without it, nobody can open the file. The
-file is read back whole before it gets its name.")]
+Keep the recovery key apart from the file: with both, anybody can be you;
+without it, nobody can open the file. The file is read back whole before it
+gets its name.")]
     Create {
         /// Where to; by default pirushka-PROFILE-DATE.backup in this folder
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -32,7 +33,8 @@ file is read back whole before it gets its name.")]
     #[command(after_help = "\
 Example:
   pirushka backup check my.backup
-It says apart whether the secret is wrong, something was changed, or the end is missing.")]
+It says apart whether the secret is wrong, something was changed, or the end is
+missing.")]
     Check {
         /// The backup
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -46,9 +48,11 @@ It says apart whether the secret is wrong, something was changed, or the end is 
 Examples:
   pirushka backup restore my.backup
   pirushka --profile second backup restore my.backup
-Contacts, verification, blocks and everything said come back; new encrypted sessions begin by themselves, and what was
-on its way is sent anew. What you received after the backup was made is lost: a line in the conversation shows where.
-A profile that is there is moved aside with --yes, never deleted. Do not go on using the old copy elsewhere.")]
+Contacts, verification, blocks and everything said come back; new encrypted
+sessions begin by themselves, and what was on its way is sent anew. What you
+received after the backup was made is lost: a line in the conversation shows
+where. A profile that is there is moved aside with --yes, never deleted. Do not
+go on using the old copy elsewhere.")]
     Restore {
         /// The backup
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

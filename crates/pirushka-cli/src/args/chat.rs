@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::Who;
-use super::value::{duration, duration_or_off, whole};
+use super::value::{duration_or_off, some_duration, whole};
 
 /// `pirushka chat`
 #[derive(Debug, Subcommand)]
@@ -31,8 +31,9 @@ pub enum Chat {
 Examples:
   pirushka chat export bob --output bob.txt
   pirushka chat export --all --format json --output everything.jsonl
-The file can be read by you alone (mode 0600), but it is not encrypted, and messages that disappear do not disappear
-from it. An existing file is replaced only with --yes.")]
+The file can be read by you alone (mode 0600), but it is not encrypted, and
+messages that disappear do not disappear from it. An existing file is replaced
+only with --yes.")]
     Export(Export),
     /// Keep a conversation quiet: messages come, but nothing rings
     #[command(after_help = "\
@@ -40,13 +41,14 @@ Examples:
   pirushka chat mute bob             until you unmute it
   pirushka chat mute bob --for 8h
   pirushka chat mute bob --off
-Messages of a muted conversation arrive and are shown as always; there is no bell and no notification.")]
+Messages of a muted conversation arrive and are shown as always; there is no
+bell and no notification.")]
     Mute {
         #[command(flatten)]
         #[allow(missing_docs)]
         who: Who,
         /// For so long: 30m, 8h, 7d
-        #[arg(long = "for", value_name = "TIME", value_parser = duration(), conflicts_with = "off")]
+        #[arg(long = "for", value_name = "TIME", value_parser = some_duration(), conflicts_with = "off")]
         time: Option<Duration>,
         /// Let it ring again
         #[arg(long)]
@@ -57,8 +59,10 @@ Messages of a muted conversation arrive and are shown as always; there is no bel
 Examples:
   pirushka chat expire bob 7d
   pirushka chat expire bob off
-It holds for messages written from now on, and for both of you; your friend sees who set it. On your friend's side the
-time begins when a message is seen, on yours when it has been delivered. An older version of the program keeps them.")]
+It holds for messages written from now on, and for both of you; your friend
+sees who set it. On your friend's side the time begins when a message is seen,
+on yours when it has been delivered. An older version of the program keeps
+them.")]
     Expire {
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -78,9 +82,9 @@ pub struct Export {
     /// All conversations
     #[arg(long)]
     pub all: bool,
-    /// What it is to be read by
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// What it is to be read by; otherwise text, or json where --json is given and no file
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
     /// Where to; without it, to stdout
     #[arg(long, short = 'o', value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -106,10 +110,18 @@ impl ValueEnum for Format {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(match self {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl Format {
+    /// As it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Text => "text",
             Self::Json => "json",
             Self::Html => "html",
-        }))
+        }
     }
 }

@@ -42,10 +42,11 @@ pub enum Contact {
     },
     /// Compare the code with the person, over the phone or face to face
     #[command(after_help = "\
-Without a flag it shows the six digits. Read them to each other on another channel, then say
+Without a flag it shows the six digits. Read them to each other on another
+channel, then say
   pirushka contact verify NAME --matches     or     --differs
-With --digits --matches you confirm the 60 digits instead. With --scanned you give what a QR reader read from
-the other screen.")]
+With --digits --matches you confirm the 60 digits instead. With --scanned you
+give what a QR reader read from the other screen.")]
     Verify(Verify),
     /// Take nothing more from somebody
     Block(WhoSure),

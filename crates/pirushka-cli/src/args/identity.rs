@@ -10,8 +10,9 @@ use super::value::peer_address;
 /// `pirushka init`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --passphrase the key to your data lies in the keyring of your system if that answers, else in a file
-that only your user can read. Running it again changes only what you name.")]
+Without --passphrase the key to your data lies in the keyring of your system if
+that answers, else in a file that only your user can read. Running it again
+changes only what you name.")]
 pub struct Init {
     /// What you call yourself; others see it when you meet
     #[arg(long, value_name = "NAME")]
@@ -42,8 +43,9 @@ pub enum Id {
     #[command(after_help = "\
 Example:
   pirushka id export --output me.pem
-The file is PKCS #8 and PEM; openssl pkey -in me.pem reads it. With file and passphrase anybody can be you. It holds no
-contacts and no messages: that is what `pirushka backup create` is for.")]
+The file is PKCS #8 and PEM; openssl pkey -in me.pem reads it. With file and
+passphrase anybody can be you. It holds no contacts and no messages: that is
+what `pirushka backup create` is for.")]
     Export {
         /// Where to; without it, to stdout
         #[arg(long, short = 'o', value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -62,7 +64,8 @@ contacts and no messages: that is what `pirushka backup create` is for.")]
     #[command(after_help = "\
 Example:
   pirushka id import me.pem --peer ADDRESS
-The profile must not exist yet. Contacts are not in the file: they have to be added again, or write to you.")]
+The profile must not exist yet. Contacts are not in the file: they have to be
+added again, or write to you.")]
     Import {
         /// What `id export` wrote
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{Subcommand, ValueEnum};
 
-use super::value::{duration, whole};
+use super::value::{some_duration, whole};
 
 /// `pirushka invite`
 #[derive(Debug, Subcommand)]
@@ -14,7 +14,8 @@ pub enum Invite {
     #[command(after_help = "\
 Example:
   pirushka invite new --label \"for Bob\"
-Whoever has the address can introduce themselves to you, as often as --uses says and until it expires.")]
+Whoever has the address can introduce themselves to you, as often as --uses
+says and until it expires.")]
     New {
         /// A note for yourself
         #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
@@ -23,7 +24,7 @@ Whoever has the address can introduce themselves to you, as often as --uses says
         #[arg(long, default_value_t = 1, value_name = "N", value_parser = whole::<u16>(1, 1000))]
         uses: u16,
         /// How long it is good: 30m, 12h, 7d
-        #[arg(long, default_value = "7d", value_name = "TIME", value_parser = duration())]
+        #[arg(long, default_value = "7d", value_name = "TIME", value_parser = some_duration())]
         expires: Duration,
         /// Ask before whoever comes by it becomes a contact
         #[arg(long)]

@@ -20,8 +20,10 @@ pub enum Lab {
 Example:
   pirushkad --plain                                  the peer, on another terminal
   pirushka lab register --plain localhost --trace
-It is for study: in the clear, and no message is delivered this way. Everybody on the path reads who registers, so an
-identity is made for the occasion. Without an answer it registers again, twice; then the peer is unavailable: exit 5.")]
+It is for study: in the clear, and no message is delivered this way. Everybody
+on the path reads who registers, so an identity is made for the occasion.
+Without an answer it registers again, twice; then the peer is unavailable: exit
+5.")]
 pub struct LabRegister {
     /// Where the peer is; it must run with --plain
     #[arg(long, value_name = "HOST[:PORT]", value_parser = host_port())]

@@ -14,8 +14,9 @@ Examples:
   pirushka send bob \"see you at nine\"
   git log -1 | pirushka send bob -
   pirushka send bob \"are you there?\" --wait read --timeout 2m
-The states: queued = on your disk; held = in the memory of your friend's peer; delivered = on your friend's disk;
-read. A message stays on your disk until your friend's device has confirmed it.")]
+The states: queued = on your disk; held = in the memory of your friend's peer;
+delivered = on your friend's disk; read. A message stays on your disk until
+your friend's device has confirmed it.")]
 pub struct Send {
     /// Name, fingerprint or address of a contact
     #[arg(value_name = "TO")]
@@ -62,8 +63,9 @@ impl ValueEnum for WaitFor {
 /// `pirushka recv`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --exec each message goes to `sh -c CMD`: PIRUSHKA_FROM, PIRUSHKA_FINGERPRINT and PIRUSHKA_TEXT are set, the JSON
-object is on stdin, and the message counts as read only if the command exits with 0.")]
+With --exec each message goes to `sh -c CMD`: PIRUSHKA_FROM,
+PIRUSHKA_FINGERPRINT and PIRUSHKA_TEXT are set, the JSON object is on stdin,
+and the message counts as read only if the command exits with 0.")]
 pub struct Recv {
     /// Go on until Ctrl-C
     #[arg(long, short = 'f')]

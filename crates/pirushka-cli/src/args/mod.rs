@@ -65,9 +65,9 @@ Start here:
   pirushka contact add ADDRESS           the same from the other side
   pirushka send NAME \"hello\"
 
-Exit codes: 0 done, 1 unexpected, 2 usage, 3 configuration, 4 profile locked or damaged,
-5 network, 6 refused, 7 wait ran out (the message is safe), 8 security stop, 9 no such
-contact or message, 130 Ctrl-C.";
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 configuration, 4 profile locked or
+damaged, 5 network, 6 refused, 7 wait ran out (the message is safe), 8 security
+stop, 9 no such contact or message, 130 Ctrl-C.";
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -180,6 +180,19 @@ mod tests {
     #[test]
     fn the_command_tree_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_stands_below_a_help_fits_a_terminal_of_eighty_columns() {
+        fn walk(command: &clap::Command) {
+            let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in below.lines() {
+                assert!(line.chars().count() <= 90, "{}: {line}", command.get_name());
+                assert!(line.starts_with(' ') || line.chars().count() <= 80, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Cli::command());
     }
 
     #[test]

@@ -33,16 +33,33 @@ pub(super) fn whole<N: TryFrom<u64> + Clone + std::marker::Send + Sync + 'static
 }
 
 pub(super) fn duration() -> ValueParser {
-    ValueParser::from(|text: &str| parse_duration(text).ok_or_else(|| lang::text("usage.duration", &[("given", text)])))
+    ValueParser::from(|text: &str| time(text, "usage.duration"))
+}
+
+/// At least a second.
+pub(super) fn some_duration() -> ValueParser {
+    ValueParser::from(|text: &str| time(text, "usage.duration").and_then(at_least_a_second))
 }
 
 /// At least a second, or `off`, which is no time at all.
 pub(super) fn duration_or_off() -> ValueParser {
-    ValueParser::from(|text: &str| {
-        let time =
-            if text == "off" { Some(Duration::ZERO) } else { parse_duration(text).filter(|time| time.as_secs() > 0) };
-        time.ok_or_else(|| lang::text("usage.duration_or_off", &[("given", text)]))
+    ValueParser::from(|text: &str| match text {
+        "off" => Ok(Duration::ZERO),
+        _ => time(text, "usage.duration_or_off").and_then(at_least_a_second),
     })
+}
+
+/// A time; else why not: `malformed` names the sentence for what is none.
+fn time(text: &str, malformed: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let is_well_formed = digits > 0 && ["ms", "s", "m", "h", "d"].contains(&&text[digits..]);
+    let key = if is_well_formed { "usage.duration_too_long" } else { malformed };
+    parse_duration(text).ok_or_else(|| lang::text(key, &[]))
+}
+
+fn at_least_a_second(time: Duration) -> Result<Duration, String> {
+    let is_enough = time >= Duration::from_secs(1);
+    is_enough.then_some(time).ok_or_else(|| lang::text("usage.duration_too_short", &[]))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use pirushka_client::key::{KeyHeader, Kind};
 use pirushka_client::{Handle, Profile, Protection};
 use zeroize::Zeroizing;
 
+use super::contact::quoted;
 use crate::args::Backup;
 use crate::ask;
 use crate::context::{Context, first_line};
@@ -46,7 +47,9 @@ pub async fn run(context: &Context, backup: Backup) -> Outcome {
                 _ if had_passphrase(&context.profile) => Protection::Passphrase(context.new_passphrase()?),
                 _ => Protection::Auto,
             };
-            restore(context, &file, secret_file.as_deref(), protection, yes).await
+            let flags = [(passphrase, " --passphrase"), (key_file, " --key-file")];
+            let flags: String = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect();
+            restore(context, &file, secret_file.as_deref(), (protection, &flags), yes).await
         }
     }
 }
@@ -82,7 +85,7 @@ async fn restore(
     context: &Context,
     file: &Path,
     secret_file: Option<&Path>,
-    protection: Protection,
+    (protection, flags): (Protection, &str),
     yes: bool,
 ) -> Outcome {
     let secret = secret_of(file, secret_file)?;
@@ -91,7 +94,9 @@ async fn restore(
         // First whether it can be read at all: nobody should be asked in vain.
         backup::check(file, &secret).map_err(fault)?;
         let question = text("backup.ask_aside", &[("profile", context.profile.name())]);
-        ask::sure(yes, &question, &context.command("backup restore"))?;
+        let word = |path: &Path| quoted(&path.display().to_string());
+        let from = secret_file.map(|path| format!(" --secret-file {}", word(path))).unwrap_or_default();
+        ask::sure(yes, &question, &context.command(&format!("backup restore {}{from}{flags}", word(file))))?;
         if let Some(engine) = Handle::join(&context.profile).await.map_err(fault)? {
             engine.stop().await.map_err(fault)?;
         }

@@ -20,7 +20,7 @@ pub async fn run(context: &Context, config: Config) -> Outcome {
         Config::Path => path(context.out),
         Config::Set { key, value } => set(context, &key, &value).await,
         Config::Example => {
-            out::bytes(settings::example().as_bytes());
+            context.out.file("config_example", &settings::example());
             Ok(())
         }
     }
@@ -68,6 +68,12 @@ async fn set(context: &Context, key: &str, value: &str) -> Outcome {
     context.out.record_or_say("setting", &fields, || format!("{key} = {}", clean(value)));
     if context.profile.exists() && Handle::join(&context.profile).await.is_ok_and(|engine| engine.is_some()) {
         context.out.advise(text("config.restart", &[("command", &context.command("engine stop"))]));
+    }
+    // Other faults of the file stay until they are mended, and stop every other command.
+    if let Err(left) = Settings::load() {
+        let left = fault(left);
+        context.out.warn(format!("{}: {}", text("config.still_faulty", &[]), left.why));
+        context.out.warn(left.fix);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use owo_colors::OwoColorize as _;
-use pirushka_client::{CodeView, ContactStateView, ContactUntil, ContactView, Handle, TroubleView};
+use pirushka_client::{CodeView, ContactStateView, ContactUntil, ContactView, Handle, HomeStateView, TroubleView};
 use pirushka_wire::Address;
 
 use crate::args::Contact;
@@ -32,7 +32,15 @@ pub async fn run(context: &Context, contact: Contact) -> Outcome {
         Contact::Verify(verify) => return super::verify::run(context, verify).await,
         Contact::Refuse(who) => return refuse(context, &who.name, who.yes).await,
         Contact::Remove(who) => return remove(context, &who.name, who.yes).await,
-        Contact::Show(who) => context.engine().await?.contact(&who.name).await,
+        Contact::Show(who) => {
+            let contact = context.engine().await?.contact(&who.name).await.map_err(fault)?;
+            show(context.out, &contact);
+            if contact.state == ContactStateView::Request {
+                let command = context.command(&format!("contact accept {}", quoted(&clean(&contact.name))));
+                context.out.advise(text("contact.answer", &[("command", &command)]));
+            }
+            return Ok(());
+        }
         Contact::Accept(who) => context.engine().await?.contact_accept(&who.name).await,
         Contact::Rename { who, new } => context.engine().await?.contact_rename(&who.name, &new).await,
         Contact::Unblock(who) => context.engine().await?.contact_unblock(&who.name).await,
@@ -79,6 +87,12 @@ async fn introduced(engine: &Handle, added: &ContactView) -> Outcome<ContactView
     let mut contact = added.clone();
     while contact.state == ContactStateView::Adding && !is_final(contact.trouble) && Instant::now() < deadline {
         contact = engine.contact_wait(who, ContactUntil::Active, GLANCE).await.map_err(fault)?;
+        // Nobody can answer whom no peer serves, and that does not mend itself.
+        let homes = engine.status().await.map_err(fault)?.homes;
+        let is_served = homes.iter().any(|home| home.state == HomeStateView::Online);
+        if let Some(refusal) = super::peer::refusal(&homes).filter(|_| !is_served) {
+            return Err(refusal);
+        }
     }
     if contact.state != ContactStateView::Active {
         return Ok(contact);
@@ -142,7 +156,7 @@ fn gone(out: Out, key: &str, contact: &ContactView) {
 /// A name as a shell takes it.
 #[must_use]
 pub fn quoted(name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.@".contains(c));
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.@/:+,=%".contains(c));
     if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 

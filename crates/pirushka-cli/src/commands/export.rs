@@ -32,13 +32,21 @@ pub async fn run(context: &Context, export: Export) -> Outcome {
     }
     let mut written = Vec::new();
     let mut messages = 0;
-    open(&mut written, export.format);
+    // What programs read is JSON, unless they wish for something else inside of it.
+    let usual = if context.out.json && export.output.is_none() { Format::Json } else { Format::Text };
+    let format = export.format.unwrap_or(usual);
+    open(&mut written, format);
     for contact in &contacts {
-        messages += conversation(&engine, contact, export.format, &mut written).await?;
+        messages += conversation(&engine, contact, format, &mut written).await?;
     }
-    close(&mut written, export.format);
+    close(&mut written, format);
     let Some(path) = &export.output else {
-        out::bytes(&written);
+        if context.out.json && format != Format::Json {
+            let content = String::from_utf8_lossy(&written);
+            context.out.record("export", &serde_json::json!({ "format": format.name(), "content": content }));
+        } else {
+            out::bytes(&written);
+        }
         return Ok(());
     };
     files::write_private(path, |file| file.write_all(&written).map_err(|error| files::cannot_write(path, &error)))?;

@@ -1,5 +1,7 @@
 //! `init`: an identity and the peer that serves it.
 
+use std::time::Duration;
+
 use pirushka_client::{Handle, InitOptions, Protection};
 
 use crate::args::Init;
@@ -8,6 +10,9 @@ use crate::fault::Outcome;
 use crate::lang::text;
 use crate::out::clean;
 use crate::trouble::fault;
+
+/// How long a new peer gets to say whether it takes us.
+const REGISTERING: Duration = Duration::from_secs(3);
 
 /// Makes the profile, or changes what is named in one that is there.
 ///
@@ -33,10 +38,14 @@ pub async fn run(context: &Context, init: Init) -> Outcome {
         let mut record = serde_json::json!({ "profile": context.profile.name(), "protection": made.protection });
         merge(&mut record, &made.identity);
         out.record("profile", &record);
-        return Ok(());
+    } else {
+        super::id::say(out, &made.identity);
+        out.advise(protection_note(&made.protection));
     }
-    super::id::say(out, &made.identity);
-    out.advise(protection_note(&made.protection));
+    if init.peer.is_some() {
+        // The profile is made; whether the peer takes it is better known now than when a friend waits.
+        super::peer::must_take_us(&context.engine_inside().await?, REGISTERING).await?;
+    }
     let next = if init.peer.is_some() { "invite new" } else { "peer add ADDRESS" };
     out.advise(text("ui.next", &[("command", &context.command(next))]));
     Ok(())
@@ -49,7 +58,7 @@ async fn change(context: &Context, init: &Init) -> Outcome {
     }
     if let Some(peer) = &init.peer {
         engine.set_home(&peer.to_string()).await.map_err(fault)?;
-        super::peer::must_take_us(&engine, std::time::Duration::from_secs(3)).await?;
+        super::peer::must_take_us(&engine, REGISTERING).await?;
     }
     super::id::show(context, false).await
 }

@@ -16,6 +16,7 @@ pub mod paper;
 pub mod peer;
 pub mod profile;
 pub mod recv;
+pub mod requests;
 pub mod search;
 pub mod send;
 pub mod status;

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::fault::{Exit, Fault, Outcome};
 use crate::lang::text;
 use crate::out::{self, Out, clean};
-use crate::trouble::fault;
+use crate::trouble::{fault, reason};
 use crate::when;
 
 /// An engine that was only just started gets so long to register.
@@ -45,7 +45,10 @@ pub async fn run(context: &Context, net: Net) -> Outcome {
         Meaning::Stranger => wrong(Exit::Network, "fault.net_stranger"),
         Meaning::Some => wrong(Exit::Network, "fault.net_some"),
         Meaning::Superseded => wrong(Exit::Network, "fault.net_superseded"),
-        Meaning::NotRegistered => wrong(Exit::Network, "fault.net_not_registered"),
+        Meaning::NotRegistered => {
+            Err(super::peer::refusal(&homes)
+                .unwrap_or_else(|| Fault::new(Exit::Network, "fault.net_not_registered", &[])))
+        }
     }
 }
 
@@ -80,13 +83,13 @@ fn say_home(out: Out, home: &HomeCheck) {
         line("check.name", &home.check.addresses.join(", "));
     }
     match (&home.check.trouble, home.check.handshake_us) {
-        (Some(trouble), _) => line("net.trouble", &format!("✗ {}", clean(&trouble.message))),
+        (Some(trouble), _) => line("net.trouble", &format!("✗ {}", reason(&trouble.message))),
         (None, took) => line("check.packets", &format!("✓ {}", took.map(when::span).unwrap_or_default())),
     }
     let state = match home.state {
         HomeStateView::Online => "home.online",
-        HomeStateView::Superseded => "home.superseded",
         HomeStateView::Connecting => "home.connecting",
+        HomeStateView::Superseded => "home.superseded",
         HomeStateView::Unavailable => "home.unavailable",
         HomeStateView::InviteNeeded => "home.invite_needed",
         HomeStateView::WorkTooHard => "home.work_too_hard",

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use crate::args;
-use crate::fault::{Exit, Fault, Outcome};
+use crate::fault::{Fault, Outcome};
 use crate::lang;
 use crate::out::Out;
 
 /// Prints the completions for `shell`.
-pub fn completions(shell: clap_complete::Shell) {
+pub fn completions(out: Out, shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "pirushka", &mut script);
-    crate::out::bytes(&script);
+    out.file("completions", &String::from_utf8_lossy(&script));
 }
 
 /// Prints the main manual page, or writes all of them into `folder`.
@@ -22,16 +22,15 @@ pub fn man(out: Out, folder: Option<&Path>) -> Outcome {
     let Some(folder) = folder else {
         let mut page = Vec::new();
         clap_mangen::Man::new(args::command()).render(&mut page).map_err(Fault::unexpected)?;
-        crate::out::bytes(&page);
+        out.file("man", &String::from_utf8_lossy(&page));
         return Ok(());
     };
-    let failed = |error: std::io::Error| {
-        let arguments = [("path", &*folder.display().to_string()), ("reason", &error.to_string())];
-        Fault::new(Exit::Config, "fault.cannot_write", &arguments)
-    };
+    let failed = |error: std::io::Error| crate::files::cannot_write(folder, &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(args::command(), folder).map_err(failed)?;
-    out.say(lang::text("man.written", &[("path", &folder.display().to_string())]));
+    let shown = folder.display().to_string();
+    let fields = serde_json::json!({ "folder": shown });
+    out.record_or_say("man", &fields, || lang::text("man.written", &[("path", &shown)]));
     Ok(())
 }
 

@@ -106,7 +106,8 @@ pub async fn must_take_us(engine: &Handle, patience: Duration) -> Outcome {
 }
 
 /// What is to be said when no peer takes us although it answers.
-fn refusal(homes: &[HomeView]) -> Option<Fault> {
+#[must_use]
+pub fn refusal(homes: &[HomeView]) -> Option<Fault> {
     let key = |home: &HomeView| match home.state {
         HomeStateView::InviteNeeded => Some("fault.invite_needed"),
         HomeStateView::WorkTooHard => Some("fault.work_needed"),

@@ -1,23 +1,24 @@
 //! `profile`: several identities side by side.
 
 use pirushka_client::profiles::{self, ProfileView};
-use pirushka_client::{Handle, Profile};
+use pirushka_client::{Handle, Profile, salvage};
 
 use crate::args;
 use crate::ask;
 use crate::context::Context;
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome};
 use crate::lang::text;
 use crate::out;
 use crate::trouble::fault;
 
-/// `profile list|remove`
+/// `profile list|salvage|remove`
 ///
 /// # Errors
 /// No such profile, or it cannot be removed.
 pub async fn run(context: &Context, profile: args::Profile) -> Outcome {
     match profile {
         args::Profile::List => list(context).await,
+        args::Profile::Salvage { yes } => salvage(context, yes).await,
         args::Profile::Remove { name, yes } => remove(context, &name, yes).await,
     }
 }
@@ -42,10 +43,44 @@ fn row(profile: &ProfileView) -> Vec<String> {
     vec![format!("{}{chosen}", profile.name), kept, text(running, &[])]
 }
 
+async fn salvage(context: &Context, yes: bool) -> Outcome {
+    let profile = &context.profile;
+    profile.must_exist().map_err(fault)?;
+    let question = text("profile.ask_salvage", &[("name", profile.name())]);
+    ask::sure(yes, &question, &context.command("profile salvage"))?;
+    if let Some(engine) = Handle::join(profile).await.map_err(fault)? {
+        engine.stop().await.map_err(fault)?;
+    }
+    let salvaged = salvage::salvage(profile, context.passphrase()).await.map_err(fault)?;
+    if context.out.json {
+        context.out.record("salvaged", &salvaged);
+        return Ok(());
+    }
+    super::id::say(context.out, &salvaged.identity);
+    let line = |label: &str, value: &str| context.out.say(format!("{} {value}", out::label(&text(label, &[]))));
+    let counts = [("n", &*salvaged.messages.to_string()), ("contacts", &*salvaged.contacts.to_string())];
+    line("label.saved", &text("backup.counts", &counts));
+    let number = |n: u64| n.to_string();
+    let lost = match salvaged.messages_lost {
+        Some(n) => text("profile.lost", &[("n", &number(n))]),
+        None => text("profile.lost_unknown", &[]),
+    };
+    let pages = [("n", &*number(salvaged.pages_damaged)), ("all", &*number(salvaged.pages))];
+    let left_out = number(salvaged.rows_left_out as u64);
+    let left_out = text("profile.left_out", &[("n", &left_out)]);
+    line("label.lost", &[lost, left_out, text("profile.pages", &pages)].join(", "));
+    context.out.say(text("backup.aside", &[("path", &salvaged.aside.display().to_string())]));
+    context.out.advise(text("profile.heals", &[]));
+    context.out.advise(text("ui.next", &[("command", &context.command("backup create"))]));
+    Ok(())
+}
+
 async fn remove(context: &Context, name: &str, yes: bool) -> Outcome {
     let profile = Profile::resolve(Some(name)).map_err(fault)?;
     if !profile.dir().exists() {
-        profile.must_exist().map_err(fault)?;
+        // Whoever wants one gone does not want one made.
+        let list = || "pirushka profile list".to_owned();
+        profile.must_exist().map_err(|error| Fault { fix: list(), ..fault(error) })?;
     }
     let command = format!("pirushka profile remove {name}");
     ask::sure(yes, &text("profile.ask_remove", &[("name", name)]), &command)?;

@@ -1,6 +1,6 @@
 //! `recv`: what has come in, each message once, marked as read when it was shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::fault::{Exit, Fault, Outcome};
 use crate::lang::text;
 use crate::out::{self, Out, clean, clean_lines};
-use crate::trouble::fault;
+use crate::trouble::{fault, reason};
 use crate::when;
 
 /// How long a `recv` without `--follow` waits for an engine that was only just started to come online.
@@ -37,6 +37,8 @@ struct Progress {
     shown: u64,
     /// Whom the contacts that wrote may be taken for.
     alike: BTreeMap<u32, Option<String>>,
+    /// Who waits for an answer and was announced.
+    announced: BTreeSet<u32>,
 }
 
 /// `recv`
@@ -44,7 +46,14 @@ struct Progress {
 /// # Errors
 /// No such contact, no engine, or the command of `--exec` failed.
 pub async fn run(context: &Context, recv: Recv) -> Outcome {
-    let mut progress = Progress { since: Since::Unseen, from: None, owed: None, shown: 0, alike: BTreeMap::new() };
+    let mut progress = Progress {
+        since: Since::Unseen,
+        from: None,
+        owed: None,
+        shown: 0,
+        alike: BTreeMap::new(),
+        announced: BTreeSet::new(),
+    };
     let mut tries = 0;
     loop {
         let began = Instant::now();
@@ -76,6 +85,7 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
     }
     mark(&engine, progress).await?;
     let mut events = engine.subscribe(progress.since).await.map_err(fault)?;
+    super::requests::announce(context, &engine.contacts().await.map_err(fault)?, &mut progress.announced);
     let mut patience = Patience::new(recv);
     while !out::is_lost()
         && let Some(event) = patience.next(&engine, &mut events).await?
@@ -97,9 +107,9 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
                 progress.owed = (!out::is_lost()).then_some(message);
             }
             EventView::Stopping => break,
-            EventView::Contact { ref contact } => {
+            EventView::Contact { contact } => {
                 progress.alike.insert(contact.id, contact.looks_like.clone());
-                remark(context.out, &event);
+                super::requests::announce(context, std::slice::from_ref(&contact), &mut progress.announced);
             }
             other => remark(context.out, &other),
         }
@@ -223,6 +233,7 @@ async fn hand_over(command: &str, message: &MessageView) -> Outcome {
     let mut child = tokio::process::Command::new("sh")
         .args(["-c", command])
         .env("PIRUSHKA_FROM", &message.name)
+        .env("PIRUSHKA_FINGERPRINT", &message.fingerprint)
         .env("PIRUSHKA_TEXT", body.replace('\0', ""))
         .env("PIRUSHKA_MESSAGE_ID", message.id.to_string())
         .stdin(Stdio::piped())
@@ -260,10 +271,6 @@ pub fn body(message: &MessageView) -> String {
 /// What else happens while one listens: on stderr, if it matters.
 fn remark(out: Out, event: &EventView) {
     match event {
-        EventView::Contact { contact } if contact.state == pirushka_client::ContactStateView::Request => {
-            out.warn(text("recv.request", &[("name", &clean(&contact.name))]));
-            super::contact::look_alike(out, contact);
-        }
         EventView::Warning { warning, text, .. } => out.warn(warning_in_words(*warning, text)),
         EventView::Lagged => out.warn(text("recv.lagged", &[])),
         _ => {}
@@ -277,7 +284,7 @@ fn warning_in_words(warning: WarningView, words: &str) -> String {
         WarningView::AddingDelayed => "warning.adding_delayed",
         WarningView::SessionRenewed => "warning.session_renewed",
         WarningView::StoreTrouble => "warning.store_trouble",
-        WarningView::Unknown => return clean(words),
+        WarningView::Unknown => return reason(words),
     };
-    text(key, &[("detail", &clean(words))])
+    text(key, &[("detail", &reason(words))])
 }

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::fault::Outcome;
 use crate::lang::text;
 use crate::out::{self, Out, clean};
-use crate::trouble::fault;
+use crate::trouble::{fault, reason};
 use crate::when;
 
 /// `status`
@@ -21,6 +21,7 @@ pub async fn run(context: &Context) -> Outcome {
         context.out.record("status", &status);
     } else {
         say(context.out, &status);
+        super::requests::say_count(context, status.requests);
     }
     Ok(())
 }
@@ -137,7 +138,7 @@ pub fn home_in_words(home: &HomeView) -> String {
         HomeStateView::WorkTooHard => format!("{}", text("home.work_too_hard", &[]).red()),
     };
     let rtt = home.rtt_us.filter(|_| home.state == HomeStateView::Online).map(when::span);
-    let dns = home.dns_error.as_deref().map(clean);
+    let dns = home.dns_error.as_deref().map(reason);
     let role = match home.role {
         HomeRoleView::Serving => None,
         HomeRoleView::Joining => Some(text("home.joining", &[])),

@@ -34,7 +34,7 @@ pub(crate) fn create(
         return Err(exists(path));
     }
     let part = Part::beside(path)?;
-    let failed = |e| Error::io(Code::Config, format_args!("writing {}", part.0.display()), &e);
+    let failed = |e| cannot_write(path, &e);
     let file = private_file().write(true).create_new(true).open(&part.0).map_err(failed)?;
     let file = write(reader, whose, BufWriter::new(file), secret)?;
     file.sync_all().map_err(failed)?;
@@ -78,6 +78,15 @@ fn encoded<T: minicbor::Encode<()>>(value: &T) -> Result<Vec<u8>> {
     minicbor::to_vec(value).map_err(|e| Error::new(Code::Unexpected, format!("a row cannot be written: {e}")))
 }
 
+/// The place of a backup is the person's choice and no part of the profile.
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    let error = Error::io(Code::BadInput, format_args!("writing the backup {}", path.display()), error);
+    if error.code == Code::DiskFull {
+        return error.with_remedy("make room there, or write the backup to another disk");
+    }
+    error.with_remedy("name a folder that exists and that you may write to")
+}
+
 fn exists(path: &Path) -> Error {
     Error::new(Code::BadInput, format!("{} exists already", path.display())).with_remedy("choose another name")
 }
@@ -95,7 +104,7 @@ impl Part {
     }
 
     fn name(self, path: &Path, replace: bool) -> Result<()> {
-        let failed = |e| Error::io(Code::Config, format_args!("naming {}", path.display()), &e);
+        let failed = |e| cannot_write(path, &e);
         if replace {
             return std::fs::rename(&self.0, path).map_err(failed);
         }

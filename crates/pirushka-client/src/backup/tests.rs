@@ -44,6 +44,17 @@ impl Bench {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_cannot_be_written_is_the_persons_input_and_no_fault_of_the_profile() {
+    let bench = Bench::new().await;
+    let engine = bench.engine().await;
+    let error = engine.backup_create(&bench.path("no/such/folder/a.backup"), None, false).await.unwrap_err();
+    engine.close().await.unwrap();
+    assert_eq!(error.code, Code::BadInput);
+    assert!(error.message.contains("no/such/folder/a.backup: No such file"), "{error}");
+    assert!(error.remedy.unwrap().contains("folder"));
+}
+
 fn options(replace: bool) -> RestoreOptions {
     RestoreOptions { protection: Protection::KeyFile, replace }
 }
