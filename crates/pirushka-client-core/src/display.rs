@@ -63,19 +63,29 @@ impl Client {
         let Some(next_seq) = contact.row.waiting.iter().map(|w| w.seq).min().filter(|&seq| seq > first_seq) else {
             return;
         };
-        let last_seq = contact.last_before(first_seq, next_seq);
-        let missing = missing_in(contact, first_seq, last_seq);
-        contact.row.display_next = next_seq;
-        contact.changed = true;
-        if missing > 0 {
-            let marker = self.profile.take_messages(1 + GapRow::places(first_seq, last_seq));
-            self.profile.save(&mut self.writes);
-            contact.row.gaps.push(GapRow { first_seq, last_seq, marker, anchors: None });
-            let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
-            contact.row.gaps.drain(..excess);
-            self.mark_gap(now, id, marker, first_seq, missing);
+        while self.contacts.get(&id).is_some_and(|contact| contact.row.display_next < next_seq) {
+            self.mark_stretch(now, id, next_seq);
         }
         self.advance_display(now, id);
+    }
+
+    /// Marks what is missing up to the next jump that is known of, at most up to a number, and goes on behind that.
+    fn mark_stretch(&mut self, now: Now, id: ContactId, next_seq: u64) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let first_seq = contact.row.display_next;
+        let (last_seq, behind) = contact.stretch(first_seq, next_seq);
+        let missing = missing_in(contact, first_seq, last_seq);
+        contact.row.display_next = behind;
+        contact.changed = true;
+        if missing == 0 {
+            return;
+        }
+        let marker = self.profile.take_messages(1 + GapRow::places(first_seq, last_seq));
+        self.profile.save(&mut self.writes);
+        contact.row.gaps.push(GapRow { first_seq, last_seq, marker, anchors: None });
+        let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
+        contact.row.gaps.drain(..excess);
+        self.mark_gap(now, id, marker, first_seq, missing);
     }
 
     /// Something waits for what is missing: not for ever.
@@ -210,10 +220,10 @@ impl Contact {
         true
     }
 
-    /// The last number before `next_seq` that may be missing, from `first_seq` on.
-    fn last_before(&self, first_seq: u64, next_seq: u64) -> u64 {
+    /// From a number on: the last that may be missing before `next_seq` or the next jump, and the one to go on with.
+    fn stretch(&self, first_seq: u64, next_seq: u64) -> (u64, u64) {
         let jumps = self.row.jumps.iter().filter(|&&(previous, seq)| previous >= first_seq && seq <= next_seq);
-        jumps.map(|&(previous, _)| previous).min().unwrap_or(next_seq - 1)
+        jumps.min().copied().unwrap_or((next_seq - 1, next_seq))
     }
 }
 

@@ -5,7 +5,8 @@
 //! names. The contents leave two seconds apart, so that peers who serve several of my contacts cannot link them by the
 //! moment, or earlier with whatever else is sent. They need no home of mine to leave by: all of mine may be dead. A
 //! contact *knows* when its receipt for such a content is here. A peer that I leave serves me until all know, until
-//! invites with its address are used up or expired, and until it holds nothing more; if it is dead, nobody waits for it.
+//! invites with its address are used up or expired, and until it holds nothing more; if it is dead, nobody
+//! waits for it (invites do for a day).
 
 use pirushka_e2e::content::{Body, Hello, HomesNews, QueueGrant};
 use pirushka_identity::HOMES_MAX;
@@ -16,7 +17,7 @@ use crate::api::{ContactId, ContactState, Event, HomeRole, HomeState, Misuse};
 use crate::client::Client;
 use crate::contact::Contact;
 use crate::home::Home;
-use crate::home_row::{HOMES_KEPT_MAX, HomeId, HomeRow, LEAVING_MS};
+use crate::home_row::{DEAD_MS, HOMES_KEPT_MAX, HomeId, HomeRow, LEAVING_MS};
 use crate::outbox::ItemKind;
 use crate::timers::Timer;
 
@@ -388,8 +389,11 @@ impl Client {
             };
             // Nothing of what was said before everybody knew is still there.
             let drained = home.holds.is_some_and(|(messages, at_ms)| messages == 0 && at_ms > since_ms);
+            let is_dead = now.wall_ms.saturating_sub(home.since_ms) >= DEAD_MS;
             let rest = match home.state {
-                HomeState::Unavailable | HomeState::InviteNeeded | HomeState::WorkTooHard => true,
+                // Who holds an address with it may have no other. So what is down for a while is not dead.
+                HomeState::Unavailable => is_dead || !self.invites.iter().any(open),
+                HomeState::InviteNeeded | HomeState::WorkTooHard => true,
                 HomeState::Online => drained && !self.invites.iter().any(open),
                 HomeState::Connecting | HomeState::Superseded => false,
             };

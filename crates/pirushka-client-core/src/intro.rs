@@ -37,6 +37,11 @@ impl Intros {
         self.open.insert(part.intro, part.n);
         self.reassembly.insert(&part).ok().map(drop)
     }
+
+    #[cfg(test)]
+    pub(crate) fn is_done(&self, intro: IntroId) -> bool {
+        self.done.contains(&intro)
+    }
 }
 
 fn part_key(intro: IntroId, n: u8, i: u8) -> Vec<u8> {
@@ -54,6 +59,13 @@ impl Client {
         }
         if *self.intros.open.entry(part.intro).or_insert(part.n) != part.n {
             return self.count("introduction part that contradicts earlier ones");
+        }
+        if self.intros.reassembly.is_altered(&part) {
+            // One of them is not what its author sent, nobody knows which. They may come again, from a better peer.
+            self.intros.reassembly.forget(&part.intro);
+            self.intros.open.remove(&part.intro);
+            (0..part.n).for_each(|i| self.writes.delete(Table::Intro, part_key(part.intro, part.n, i)));
+            return self.count("introduction that is not what its name says");
         }
         self.writes.put(Table::Intro, part_key(part.intro, part.n, part.i), part.bytes.to_vec());
         let whole = self.intros.reassembly.insert(&part);

@@ -219,6 +219,39 @@ fn what_a_contact_wrote_between_restarts_finds_its_place_when_it_comes_late() {
 }
 
 #[test]
+fn what_is_missing_before_and_behind_a_jump_is_missing_in_two_places() {
+    const START: u64 = 1_793_491_200_000;
+    let mut desk = Desk::new();
+    desk.bob_writes(1);
+    let jump = Some((2, START));
+    desk.bob_writes_after(jump, START + 3);
+    desk.bob_writes_after(jump, START + 4);
+    desk.client.handle_timeout(later(11 * SECOND));
+    let (next, last) = (format!("text {}", START + 3), format!("text {}", START + 4));
+    assert_eq!(desk.conversation(), ["text 1", "gap of 1", "gap of 3", &next, &last]);
+    [START + 1, START, 2, START + 2].into_iter().for_each(|seq| desk.bob_writes_after(jump, seq));
+    let texts = [1, 2, START, START + 1, START + 2, START + 3, START + 4];
+    assert_eq!(desk.conversation(), texts.map(|seq| format!("text {seq}")));
+}
+
+#[test]
+fn t25_an_introduction_that_a_peer_altered_does_not_stand_in_the_way_of_the_true_one() {
+    let mut desk = Desk::new();
+    let parts = [b"one".to_vec(), b"two".to_vec()];
+    let intro = pirushka_identity::intro_id(&parts);
+    let body = |i: u8, bytes: &[u8]| [&intro.0[..], &[2, i], bytes].concat();
+    desk.client.take_intro_part(NOW, &body(0, b"odd"));
+    desk.client.take_intro_part(NOW, &body(1, b"two"));
+    desk.restart();
+    assert_eq!((desk.rows(Table::Intro), desk.client.intros.is_done(intro)), (0, false));
+    for (i, part) in parts.iter().enumerate() {
+        assert!(!desk.client.intros.is_done(intro));
+        desk.client.take_intro_part(NOW, &body(i as u8, part));
+    }
+    assert!(desk.client.intros.is_done(intro), "it was looked at, such as it is");
+}
+
+#[test]
 fn what_is_nothing_to_show_fills_a_gap_as_well() {
     let mut desk = Desk::new();
     desk.bob_writes(1);

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use pirushka_identity::intro_id;
 use pirushka_wire::limits::{INTRO_PART_MAX, INTRO_PARTS_MAX};
 use pirushka_wire::{IntroId, Reader};
 
@@ -124,6 +125,17 @@ impl IntroReassembly {
         }
         let whole = self.unfinished.remove(&part.intro).map(|entry| entry.parts.into_values().flatten().collect());
         whole.map(|bytes: Vec<u8>| Intro::decode(&bytes)).transpose()
+    }
+
+    /// Whether it is whole with this part, and is not the one that its id names.
+    #[must_use]
+    pub fn is_altered(&self, part: &IntroPart<'_>) -> bool {
+        let mut parts = BTreeMap::from([(part.i, part.bytes)]);
+        if let Some(entry) = self.unfinished.get(&part.intro).filter(|entry| entry.n == part.n) {
+            parts.extend(entry.parts.iter().map(|(i, bytes)| (*i, &**bytes)));
+        }
+        let parts: Vec<&[u8]> = parts.into_values().collect();
+        parts.len() == usize::from(part.n) && intro_id(&parts) != part.intro
     }
 
     /// Introductions that lack parts.

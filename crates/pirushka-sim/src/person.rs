@@ -48,6 +48,8 @@ pub struct Disk {
     announced: BTreeSet<MessageId>,
 }
 
+/// A marker and the places behind it, at most; and as many for those of others that came in between.
+const GAP_PLACES: u64 = 2 * 1025;
 /// Before the first port of a person's sockets.
 const PORT_FIRST: u16 = 30_000;
 
@@ -198,10 +200,12 @@ impl Person {
         texts.filter_map(|message| Some((Said::parse(message.body.text())?.number, message.id))).collect()
     }
 
-    /// Whether a gap marker stands between two texts of a person's in the order of display.
+    /// Whether a gap marker for something in front of a text of a person's is shown. It stands before everything that has
+    /// come late into its places.
     #[must_use]
-    pub fn shows_gap_between(&self, from: MessageId, to: MessageId) -> bool {
-        self.disk.messages.range(from..to).any(|(_, message)| matches!(message.body, MessageBody::Gap { .. }))
+    pub fn shows_gap_before(&self, contact: ContactId, text: MessageId) -> bool {
+        let mut before = self.disk.messages.range(MessageId(text.0.saturating_sub(GAP_PLACES))..text);
+        before.any(|(_, message)| message.contact == contact && matches!(message.body, MessageBody::Gap { .. }))
     }
 
     /// How many gap markers stand in all conversations.

@@ -213,9 +213,10 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         world.breach(Rule::L2, format!("not everybody is registered {REACHABLE_US} us after the faults: {states:?}"));
     }
     let all = |world: &World<Person>| {
-        all_contacts(world)
+        // The cheapest first: it is asked after every event.
+        sent.iter().all(|(from, id, key)| world.shown.contains(key) && world.is_delivered(*from, *id))
+            && all_contacts(world)
             && everybody_knows(world)
-            && sent.iter().all(|(from, id, key)| world.shown.contains(key) && world.is_delivered(*from, *id))
     };
     if !world.until(calm_us + SHOWN_US, all) && world.violations.is_empty() {
         check_receipts(&mut world, &sent);
@@ -269,9 +270,9 @@ fn check_holes(world: &mut World<Person>, sent: &[SentText]) {
         missing.sort_unstable();
         let shown = world.users[reader].numbers_from(contact);
         for pair in shown.windows(2) {
-            let [(before, from), (behind, to)] = *pair else { continue };
+            let [(before, _), (behind, text)] = *pair else { continue };
             let hole = missing.iter().find(|number| (before..behind).contains(*number));
-            if let Some(number) = hole.filter(|_| !world.users[reader].shows_gap_between(from, to)) {
+            if let Some(number) = hole.filter(|_| !world.users[reader].shows_gap_before(contact, text)) {
                 hidden.push(format!("{} does not see that number {number} of {} is missing", names.1, names.0));
             }
         }
@@ -302,7 +303,15 @@ fn stay_away(
     let begun = world.now_us();
     let mut moments: Vec<u64> = (0..rand.between(1, 12)).map(|_| rand.below(absence.us)).collect();
     moments.sort_unstable();
+    // For days, most machines sleep as well while nobody writes: keepalives are most of what would happen otherwise.
+    let sleep = absence.us > DAY && rand.percent(70);
+    if sleep {
+        situations.count("everybody's machine sleeps for hours");
+    }
     for (n, at) in moments.into_iter().enumerate() {
+        if sleep {
+            sleep_until(world, (begun + at).saturating_sub(HOUR), absence.user);
+        }
         world.run_until(begun + at);
         if n == 2 && absence.peers_restart {
             (0..world.peers.len()).for_each(|peer| {
@@ -315,9 +324,25 @@ fn stay_away(
         let size = rand.between(1, 3_000) as usize;
         real_step(world, rand, situations, sent, Step::Send { from, to, size });
     }
+    if sleep {
+        sleep_until(world, (begun + absence.us).saturating_sub(HOUR), absence.user);
+    }
     world.run_until(begun + absence.us);
     world.wake(absence.user);
     situations.count(if absence.us > DAY { "somebody is away for days" } else { "somebody is away for hours" });
+}
+
+/// The machines of all but one, who is away, are off until a moment, if that is some hours ahead.
+fn sleep_until(world: &mut World<Person>, us: u64, away: usize) {
+    if us < world.now_us() + 2 * HOUR {
+        return;
+    }
+    let others: Vec<usize> = (0..world.users.len()).filter(|&user| user != away).collect();
+    // What was just done is done: receipts and new homes are told before a machine goes to sleep.
+    world.run_for(HOUR);
+    others.iter().for_each(|&user| world.kill(user));
+    world.run_until(us);
+    others.iter().for_each(|&user| world.wake(user));
 }
 
 fn check_digits(world: &mut World<Person>, situations: &mut Situations) {
