@@ -3,6 +3,7 @@
 use pirushka_identity::{Card, IntroPolicy, WorkClaim};
 use pirushka_link::{Answer, Class};
 use pirushka_wire::frame::{deposit_flags, error_code};
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::time::{MINUTE, MS, SECOND};
 use pirushka_wire::{Deposit, DepositId, Frame, IntroId, Now, PeerId, QueueId, QueueSecret, RequestId};
 
@@ -134,6 +135,12 @@ impl Client {
                     // A peer that says it holds nothing for long is not to be asked without end.
                     let hold_us = route.hold_ms.saturating_mul(MS).max(config.reoffer_first_us);
                     item.offer_us = now.after_us(item.pause_us(&config).min(hold_us));
+                    if planted::is(Bug::OutboxFreedAtOk) {
+                        let gone = item.row.id;
+                        item.delete(&mut self.writes);
+                        contact.outbox.remove(&gone);
+                        return;
+                    }
                     let before = item.held.replace(HeldAt { peer, until_ms });
                     let is_news = before.is_none_or(|before| before.peer != peer);
                     if is_news && let Some(message) = item.row.message {

@@ -5,6 +5,7 @@
 //! disk from the moment it came: waiting concerns only the showing.
 
 use pirushka_wire::Now;
+use pirushka_wire::planted::{self, Bug};
 
 use crate::api::{ContactId, Event, Message, MessageBody, MessageId, MessageState, Table};
 use crate::client::Client;
@@ -20,6 +21,11 @@ impl Client {
         if text.seq < contact.row.display_next {
             self.show_late(now, id, text);
             return;
+        }
+        if planted::is(Bug::ShownInOrderOfArrival) {
+            let place = self.profile.take_messages(1);
+            self.profile.save(&mut self.writes);
+            return self.show(now, id, place, text);
         }
         contact.row.waiting.push(text);
         if contact.row.waiting.len() > WAITING_MAX {
@@ -44,7 +50,9 @@ impl Client {
                 contact.changed = true;
                 let text = contact.row.waiting.swap_remove(at);
                 let place = self.profile.take_messages(1);
-                self.profile.save(&mut self.writes);
+                if !planted::is(Bug::PlaceNotSaved) {
+                    self.profile.save(&mut self.writes);
+                }
                 self.show(now, id, place, text);
             } else if !contact.pass_what_is_not_shown() && !contact.jump_display() {
                 break;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use pirushka_e2e::envelope::Part;
 use pirushka_e2e::packages::KeyPackages;
 use pirushka_identity::Identity;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{Fingerprint, Now};
 use rand_core::Rng;
 
@@ -223,7 +224,7 @@ impl Client {
             let row: ItemRow = decode(Table::Outbox, value)?;
             let contact = self.contacts.get_mut(&row.contact).ok_or(DamagedRow(Table::Outbox))?;
             let mut item = Item::new(row);
-            item.offer_us = now.mono_us;
+            item.offer_us = if planted::is(Bug::OutboxNotLoaded) { u64::MAX } else { now.mono_us };
             contact.outbox.insert(item.row.id, item);
         }
         Ok(())

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use pirushka_e2e::content::Receipts;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Now, RangeSet};
 
@@ -18,7 +19,13 @@ use crate::timers::Timer;
 impl Contact {
     /// What to tell the contact about its messages.
     pub(crate) fn receipts(&self) -> Receipts {
-        Receipts { delivered: highest(&self.received), read: highest(&self.seen) }
+        let mut delivered = highest(&self.received);
+        if planted::is(Bug::ReceiptForWhatIsMissing)
+            && let Some((first, last)) = delivered.iter().reduce(|all, next| (all.0, next.1))
+        {
+            delivered.insert_range(first, last);
+        }
+        Receipts { delivered, read: highest(&self.seen) }
     }
 
     /// Notes that a content came; tells whether it is new.

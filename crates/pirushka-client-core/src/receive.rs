@@ -5,6 +5,7 @@ use pirushka_e2e::chunks::Outcome;
 use pirushka_e2e::content::{Body, Content};
 use pirushka_e2e::envelope::{self, Part, kind};
 use pirushka_e2e::session::{OpenError, Opened, peek};
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::time::MS;
 use pirushka_wire::{Now, QueueId};
 
@@ -166,7 +167,7 @@ impl Client {
             return self.take_unsequenced(id, &content.body);
         }
         contact.note_jump(content.jump);
-        let is_new = contact.receive(content.seq);
+        let is_new = contact.receive(content.seq) || planted::is(Bug::ShownTwice);
         if contact.row.state != ContactState::Request {
             self.owe_receipt(now, id);
         }

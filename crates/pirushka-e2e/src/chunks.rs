@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use pirushka_wire::planted::{self, Bug};
+
 use crate::envelope::Part;
 
 /// Unfinished messages of one queue.
@@ -86,7 +88,8 @@ impl Reassembly {
         entry.bytes += cost;
         self.bytes += cost;
         entry.touched = self.clock;
-        entry.parts.insert(part.i, part.bytes);
+        let place = if planted::is(Bug::PartsInOrderOfArrival) { entry.parts.len() as u16 } else { part.i };
+        entry.parts.insert(place, part.bytes);
         if entry.parts.len() < usize::from(entry.n) {
             return Outcome::Waiting { evicted: self.make_room(message_id) };
         }

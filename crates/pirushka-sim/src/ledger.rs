@@ -1,4 +1,5 @@
-//! Bytes between each peer and each address: S5, kept by an onlooker who sees every delivery.
+//! Bytes between each peer and each address (S5), and the packets that a peer has believed (S4), kept by an onlooker who
+//! sees every delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::net::SocketAddr;
 pub(crate) struct Ledger {
     accounts: BTreeMap<SocketAddr, Account>,
     mute: BTreeSet<SocketAddr>,
+    believed: BTreeSet<[u8; 16]>,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +26,18 @@ impl Ledger {
     /// This address never sends anything with a valid MAC1: it must not be answered.
     pub(crate) fn expect_silence(&mut self, address: SocketAddr) {
         self.mute.insert(address);
+    }
+
+    /// What names a datagram.
+    pub(crate) fn name(datagram: &[u8]) -> [u8; 16] {
+        let mut name = [0; 16];
+        blake3::Hasher::new().update(datagram).finalize_xof().fill(&mut name);
+        name
+    }
+
+    /// The peer believes this packet of a session; tells whether it is the first time.
+    pub(crate) fn believed(&mut self, packet: [u8; 16]) -> bool {
+        self.believed.insert(packet)
     }
 
     pub(crate) fn arrived_at_peer(&mut self, from: SocketAddr, bytes: usize) {

@@ -16,6 +16,8 @@ mod ledger;
 mod peer_node;
 mod person;
 pub mod plan;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod rand;
 pub mod random;
 mod raw;

@@ -24,6 +24,10 @@ struct Args {
     /// What the users are.
     #[arg(long, value_enum, default_value = "raw")]
     gear: Gear,
+    /// Plants each bug in turn and says in which seed it was caught. Needs the feature `planted`.
+    #[cfg(feature = "planted")]
+    #[arg(long, conflicts_with = "seed")]
+    planted: bool,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     jobs: u64,
@@ -40,6 +44,10 @@ enum Gear {
 fn main() -> ExitCode {
     let args = Args::parse();
     let begun = Instant::now();
+    #[cfg(feature = "planted")]
+    if args.planted {
+        return hunt(args.seeds.unwrap_or((0, 1000)));
+    }
     let outcomes = match args.seed {
         Some(seed) => vec![one(seed, &args)],
         None => many(args.seeds.unwrap_or((0, 100)), &args),
@@ -90,6 +98,26 @@ fn many((from, to): (u64, u64), args: &Args) -> Vec<Result<Outcome, u64>> {
         let threads: Vec<_> = (0..args.jobs.max(1)).map(|_| scope.spawn(work)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     })
+}
+
+/// Looks for each bug in turn; all must be caught.
+#[cfg(feature = "planted")]
+fn hunt(seeds: (u64, u64)) -> ExitCode {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut all = true;
+    for &bug in pirushka_wire::planted::Bug::ALL {
+        let begun = Instant::now();
+        let caught = pirushka_sim::planted::hunt(bug, seeds.0..seeds.1);
+        all &= caught.is_some();
+        let seconds = begun.elapsed().as_secs_f64();
+        match caught {
+            Some(pirushka_sim::planted::Caught { gear, seed, seeds, how }) => {
+                println!("{bug:?}: caught by {gear} seed {seed}, the {seeds}th, in {seconds:.1} s: {how}");
+            }
+            None => println!("{bug:?}: NOT caught in {seconds:.1} s"),
+        }
+    }
+    if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn summary(outcomes: &[Result<Outcome, u64>], begun: Instant) -> ExitCode {

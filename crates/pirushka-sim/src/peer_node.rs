@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use pirushka_link::{PeerKey, Transmit};
-use pirushka_peer_core::{Peer, PeerConfig};
+use pirushka_peer_core::{Peer, PeerConfig, PlainStats};
 use pirushka_wire::{BootId, HomeAddress, Now, PeerAddress, PeerId};
 
 use crate::hostile::{HostilePeer, Mischief};
@@ -150,11 +150,23 @@ impl PeerNode {
 }
 
 impl Running {
-    pub(crate) fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) {
+    /// Tells whether an honest peer believed it as a packet of a session. Why something had no effect is counted there.
+    pub(crate) fn handle_datagram(&mut self, now: Now, remote: SocketAddr, datagram: &mut [u8]) -> bool {
         match self {
-            // Why something had no effect is counted there.
-            Self::Honest(peer) => drop(peer.handle_datagram(now, remote, datagram)),
-            Self::Hostile(peer) => peer.handle_datagram(now, remote, datagram),
+            Self::Honest(peer) => {
+                let greetings = |peer: &Peer| {
+                    let counters = peer.link_counters();
+                    counters.handshakes + counters.retries + counters.acks_repeated
+                };
+                let before = greetings(peer);
+                let believes = peer.handle_datagram(now, remote, datagram).is_ok();
+                // The plain profile has nothing against replays, and says so.
+                believes && greetings(peer) == before && peer.stats().plain == PlainStats::default()
+            }
+            Self::Hostile(peer) => {
+                peer.handle_datagram(now, remote, datagram);
+                false
+            }
         }
     }
 

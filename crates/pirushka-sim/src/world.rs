@@ -12,6 +12,7 @@ use pirushka_wire::limits::DEFAULT_PORT;
 
 use crate::checks::{Rule, Violation};
 use crate::hostile::Mischief;
+use crate::ledger::Ledger;
 use crate::peer_node::PeerNode;
 use crate::rand::Rand;
 use crate::trace::Trace;
@@ -73,6 +74,9 @@ pub struct Surroundings<'a> {
     /// The world's clock.
     pub net_us: u64,
 }
+
+/// What a held message takes at least: none is so small.
+const LEAST_BYTES: u64 = 64;
 
 /// A user's machine. `now` is what its own clocks say.
 pub trait User {
@@ -344,9 +348,14 @@ impl<U: User> World<U> {
             let node = &mut self.peers[n];
             let now = node.clock.now(net_us);
             node.ledger.arrived_at_peer(from, bytes.len());
+            let packet = Ledger::name(&bytes);
             if let Some(peer) = node.running_mut() {
-                peer.handle_datagram(now, from, &mut bytes);
+                let twice = peer.handle_datagram(now, from, &mut bytes) && !node.ledger.believed(packet);
+                let name = node.name.clone();
                 self.settle_peer(n);
+                if twice {
+                    self.breach(Rule::S4, format!("{name} believes a packet that it has believed before"));
+                }
             }
         } else if let Some(n) = self.users.iter().position(|user| user.place().ip == to.ip()) {
             if let Some(node) = self.peers.iter_mut().find(|node| node.address == from) {
@@ -377,6 +386,12 @@ impl<U: User> World<U> {
             && stats.bytes_held > stats.ram_bytes
         {
             breaches.push((Rule::S6, format!("{} holds {} of {} bytes", node.name, stats.bytes_held, stats.ram_bytes)));
+        }
+        if let Some(stats) = node.peer().map(pirushka_peer_core::Peer::stats)
+            && stats.bytes_held < stats.messages_held * LEAST_BYTES
+        {
+            let (messages, bytes) = (stats.messages_held, stats.bytes_held);
+            breaches.push((Rule::S6, format!("{} says that {messages} messages take {bytes} bytes", node.name)));
         }
         breaches.into_iter().for_each(|(rule, what)| self.breach(rule, what));
     }

@@ -25,6 +25,7 @@ pub mod handshake;
 pub mod ids;
 pub mod limits;
 pub mod plain;
+pub mod planted;
 pub mod ranges;
 pub mod root;
 pub mod time;

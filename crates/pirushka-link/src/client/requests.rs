@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pirushka_wire::frame::kind;
 use pirushka_wire::limits::PLAINTEXT_MAX;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{Frame, Now, RequestId};
 
@@ -162,6 +163,9 @@ impl Requests {
     /// Queues again what is taken for lost.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         for id in self.flight.lost(now.mono_us).into_iter().rev() {
+            if planted::is(Bug::RequestNotRepeated) {
+                continue;
+            }
             self.queue_first(id);
         }
         while let Some(&(at, id)) = self.later.first().filter(|(at, _)| *at <= now.mono_us) {

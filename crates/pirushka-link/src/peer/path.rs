@@ -11,6 +11,7 @@
 use std::net::SocketAddr;
 
 use pirushka_wire::limits::{BUCKETS, SEALED_OVERHEAD};
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{Now, PathData};
 use rand_core::Rng as _;
 
@@ -87,6 +88,9 @@ impl PeerLink {
     ) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let source = CompactAddr::new(from);
+        if planted::is(Bug::PathNotValidated) {
+            state.remote = source;
+        }
         if source == state.remote {
             if let Some(path) = state.path.as_mut().filter(|_| is_newest) {
                 path.is_current = false;

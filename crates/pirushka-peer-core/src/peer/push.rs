@@ -1,6 +1,7 @@
 //! PUSH, ACK and POLL: what is held goes to the user who is here (facts 2, 3).
 
 use pirushka_link::SessionHandle;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{Frame, Incarnation, Now, Ranges, RequestId};
 
 use super::{Answer, Due, Peer};
@@ -29,12 +30,15 @@ impl Peer {
             return;
         }
         if delivery.is_suspended() {
+            if planted::is(Bug::PushNotResumed) {
+                return;
+            }
             delivery.restart();
         }
         let store = &self.store;
         let queued_all_max = (store.cap() / QUEUED_SHARE).max(QUEUED_ALL_MIN) as usize;
         let may_grow = store.has_room_for_sessions(PUSHED_MAX as u64 * FLIGHT_OVERHEAD);
-        let mut pushed = 0;
+        let (mut pushed, mut forgotten) = (0, vec![]);
         while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max && pushed < PUSHED_MAX
         {
             let picked = delivery.pick(
@@ -57,6 +61,15 @@ impl Peer {
             let (class, queue, body) = (message.class, message.queue, message.body);
             self.pushed_bytes += body.len() + PUSH_OVERHEAD;
             self.link.send(session, &Frame::Push { delivery: picked.delivery, class, queue, body });
+            if planted::is(Bug::ForgottenAtPush) {
+                forgotten.push((picked.delivery.0, picked.delivery.0));
+                break;
+            }
+        }
+        if let Ok(incarnation) = self.store.incarnation(user)
+            && !forgotten.is_empty()
+        {
+            self.store.acknowledge(now, user, incarnation, forgotten.into_iter());
         }
         self.unfinished.insert(user);
         self.settle_flight(user);

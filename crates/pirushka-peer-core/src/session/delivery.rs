@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pirushka_link::Flight;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{DeliveryId, Now};
 
 /// What is on its way to the session that gets a user's pushes. The messages themselves stay in the store.
@@ -65,7 +66,10 @@ impl Delivery {
         first_from: impl Fn(DeliveryId) -> Option<DeliveryId>,
         bytes: impl Fn(DeliveryId) -> Option<usize>,
     ) -> Option<Pick> {
-        self.again.extend(self.flight.lost(now.mono_us));
+        let lost = self.flight.lost(now.mono_us);
+        if !planted::is(Bug::PushNotRepeated) {
+            self.again.extend(lost);
+        }
         while let Some(&delivery) = self.again.first() {
             let Some(bytes) = bytes(delivery) else {
                 self.again.remove(&delivery);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use pirushka_wire::InstanceId;
+use pirushka_wire::planted::{self, Bug};
 
 use crate::limits::SESSIONS_PER_USER;
 use crate::session::Delivery;
@@ -86,7 +87,9 @@ impl<S: Copy + Ord> Presence<S> {
             replaced = silent.map(|(at, _)| at).map(|at| here.sessions.remove(at).0);
         }
         here.sessions.push((session, instance));
-        here.active = Some(session);
+        if here.active.is_none() || !planted::is(Bug::PushesStayWithOldSession) {
+            here.active = Some(session);
+        }
         here.delivery.restart();
         let superseded = before.filter(|(s, other)| *other != instance && replaced != Some(*s)).map(|(s, _)| s);
         Joined { replaced, superseded }

@@ -1,6 +1,7 @@
 //! What the recipient takes: held messages oldest first, ACK, and the answer to "do I have messages?" (fact 3).
 
 use pirushka_wire::frame::push_class;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{DeliveryId, Incarnation, Now, QueueId};
 
 use crate::refusal::Refusal;
@@ -42,6 +43,7 @@ impl Store {
         Some(match origin {
             Origin::Intro => Message { class: push_class::INTRO, queue: QueueId::default(), body },
             Origin::Queue { slot, .. } => {
+                let slot = if planted::is(Bug::QueueOfAnother) { 0 } else { slot };
                 Message { class: push_class::CONTACT, queue: user.queues.get(slot)?.id(), body }
             }
         })

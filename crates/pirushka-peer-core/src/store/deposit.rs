@@ -1,6 +1,7 @@
 //! DEPOSIT in a contact queue: whoever knows the secret leaves an envelope, and nothing of who it was is kept.
 
 use pirushka_identity::proofs;
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{DepositId, Now, QueueId, QueueSecret};
 
 use crate::refusal::Refusal;
@@ -35,6 +36,13 @@ impl Store {
         self.refuse_when_draining(now)?;
         let cost = message_cost(envelope.len());
         let user = self.user(id)?;
+        if planted::is(Bug::OkBeforeHeld) && !user.here {
+            return Ok(None);
+        }
+        if planted::is(Bug::OkWhenFull) && !user.queues.admits(slot, cost, bulk, user.bundle_footprint(), &self.config)
+        {
+            return Ok(None);
+        }
         if !user.queues.admits(slot, cost, bulk, user.bundle_footprint(), &self.config) {
             return Err(Refusal::full(user.here));
         }

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{DeliveryId, Incarnation};
 
 use crate::limits::{ACKED_MEMORY_MAX, ACKED_MEMORY_S, MESSAGE_OVERHEAD};
@@ -263,6 +264,9 @@ impl Mailbox {
         flags: u8,
         (place, length): (Place, usize),
     ) -> DeliveryId {
+        if planted::is(Bug::DeliveryIdsAgain) && self.messages() == 0 {
+            self.next_delivery = 1;
+        }
         let delivery = self.next_delivery;
         self.next_delivery += 1;
         self.bytes += message_cost(length);
