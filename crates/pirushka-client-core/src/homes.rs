@@ -383,7 +383,9 @@ impl Client {
         if !std::mem::take(&mut self.settle_homes) {
             return;
         }
-        let everybody_knows = self.contacts.values().all(|contact| self.knows_homes(contact));
+        // Whoever has not answered my introduction yet answers at the home that it named.
+        let answers = |contact: &Contact| contact.row.state != ContactState::Adding || !contact.row.greeted;
+        let everybody_knows = self.contacts.values().all(|contact| self.knows_homes(contact) && answers(contact));
         let done = |home: &&Home| {
             let Some(since_ms) = home.row.leaving_ms else { return false };
             let open = |(id, invite): (&u32, &crate::invite::InviteRow)| {

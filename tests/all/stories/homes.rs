@@ -365,6 +365,44 @@ fn a_stranger_finds_the_way_past_a_dead_home_and_after_a_move() {
 }
 
 #[test]
+fn a_home_that_is_down_for_an_hour_while_it_is_left_is_waited_for_by_who_is_invited_there() {
+    let mut town = Town::strangers(123, PeerConfig::default());
+    town.world.add_peer(PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let address = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.crash_peer(FIRST);
+    assert!(town.world.move_home(b, None, FIRST + 1));
+    town.world.run_for(HOUR);
+    town.world.start_peer(FIRST);
+    town.world.come_by(a, &address);
+    let both = |world: &World<Person>| world.are_contacts(a, b);
+    assert!(town.world.until(town.world.now_us() + HOUR, both), "{}", town.world.report());
+    town.is_sound();
+}
+
+#[test]
+fn who_moves_before_an_introduction_is_answered_hears_the_answer_at_the_old_home() {
+    let mut town = Town::strangers(124, PeerConfig::default());
+    let new = town.world.add_peer(PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let address = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.kill(b);
+    town.world.come_by(a, &address);
+    town.world.run_for(10 * SECOND);
+    assert!(town.world.move_home(a, None, new));
+    town.world.run_for(HOUR);
+    town.world.wake(b);
+    let both = |world: &World<Person>| world.are_contacts(a, b);
+    assert!(town.world.until(town.world.now_us() + SOON, both), "{}", town.world.report());
+    let back = town.bob_says(1);
+    ends_with(&mut town, &[], &back, MINUTE);
+    town.world.run_for(10 * MINUTE);
+    assert_eq!(town.world.homes(a).len(), 1, "and then the old one is left");
+}
+
+#[test]
 fn an_introduction_goes_to_the_next_home_when_the_first_dies_under_it() {
     let mut town = Town::strangers(111, PeerConfig::default());
     town.world.add_peer(PeerConfig::default());
