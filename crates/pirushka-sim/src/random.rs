@@ -1,6 +1,6 @@
 //! Runs what a seed says, checks it after every event, and counts what was reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use pirushka_client_core::{Client, ClientConfig, HomeInfo, HomeState, MessageId, Warning};
@@ -212,10 +212,16 @@ pub fn run_real(seed: u64, print: bool) -> Outcome {
         let states: Vec<_> = world.users.iter().map(Person::home_state).collect();
         world.breach(Rule::L2, format!("not everybody is registered {REACHABLE_US} us after the faults: {states:?}"));
     }
+    // An introduction that a peer lied about may take a day, or another invite (`spec/threats.md`, T25).
+    let unmet = if plan.hostile.is_some() { unmet(&world) } else { BTreeSet::new() };
+    if !unmet.is_empty() {
+        situations.count("two do not meet for a peer's lies");
+        sent.retain(|(_, _, key)| !unmet.contains(&(key.0.clone(), key.1.clone())));
+    }
     let all = |world: &World<Person>| {
         // The cheapest first: it is asked after every event.
         sent.iter().all(|(from, id, key)| world.shown.contains(key) && world.is_delivered(*from, *id))
-            && all_contacts(world)
+            && (all_contacts(world) || !unmet.is_empty())
             && everybody_knows(world)
     };
     if !world.until(calm_us + SHOWN_US, all) && world.violations.is_empty() {
@@ -458,6 +464,15 @@ fn introduce_all(world: &mut World<Person>, rand: &mut Rand, situations: &mut Si
             }
         }
     }
+}
+
+/// Those who are not each other's contacts, by name and in both directions.
+fn unmet(world: &World<Person>) -> BTreeSet<(String, String)> {
+    let users = 0..world.users.len();
+    let pairs = users.clone().flat_map(|a| users.clone().map(move |b| (a, b))).filter(|(a, b)| a != b);
+    let strangers = pairs.filter(|&(a, b)| !world.are_contacts(a, b));
+    let name = |user: usize| world.users[user].name().to_owned();
+    strangers.map(|(a, b)| (name(a), name(b))).collect()
 }
 
 fn all_contacts(world: &World<Person>) -> bool {
