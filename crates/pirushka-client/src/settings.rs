@@ -182,13 +182,21 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub fn read(path: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text, environment),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::parse(path, "", environment),
+            Err(e) => Err(unreadable(path, &e)),
+        }
+    }
+
+    /// By the text of the file `path`, which is not looked at, and an environment.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn parse(path: &Path, text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut settings = Self::default();
         let mut faults = Vec::new();
-        match std::fs::read_to_string(path) {
-            Ok(text) => settings.take_file(path, &text, &mut faults),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(unreadable(path, &e)),
-        }
+        settings.take_file(path, text, &mut faults);
         for (n, about) in SETTINGS.iter().enumerate() {
             if let Some(value) = environment(about.variable) {
                 settings.set(n, value, Origin::Environment(about.variable), &mut faults);

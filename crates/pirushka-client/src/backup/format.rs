@@ -151,10 +151,18 @@ impl<R: Read> Opener<R> {
     ///
     /// # Errors
     /// [`Code::BackupSecret`]: another secret than the file was made with.
-    pub(super) fn begin(mut from: R, header: &Header, typed: &str) -> Result<Self> {
+    pub(super) fn begin(from: R, header: &Header, typed: &str) -> Result<Self> {
         let secret = Secret::typed(typed, header.kind)?;
         let key = header.argon2id.derive(&secret.bytes)?;
-        if check(key.bytes()) != *header.check() {
+        Self::unlocked(from, header, key.bytes())
+    }
+
+    /// With what Argon2id makes of the secret.
+    ///
+    /// # Errors
+    /// As [`Opener::begin`].
+    pub(super) fn unlocked(mut from: R, header: &Header, key: &[u8; 32]) -> Result<Self> {
+        if check(key) != *header.check() {
             let what = match header.kind {
                 SecretKind::Passphrase => "that is not the passphrase of this backup",
                 SecretKind::RecoveryKey => "that is the recovery key of another backup",
@@ -163,7 +171,7 @@ impl<R: Read> Opener<R> {
                 Error::new(Code::BackupSecret, what).with_remedy("try again; the backup itself is sound so far")
             );
         }
-        let key = ChunkKey::new(key.bytes(), &header.bytes)?;
+        let key = ChunkKey::new(key, &header.bytes)?;
         let ahead = chunk(&mut from)?;
         Ok(Self { from, key, ahead, open: Zeroizing::new(Vec::new()), at: 0, over: false })
     }

@@ -21,7 +21,7 @@ mod tests;
 
 use minicbor::{Decode, Encode};
 
-pub use check::{BackupInfo, check, wants};
+pub use check::{BackupInfo, check, check_unlocked, wants};
 pub(crate) use create::{Whose, create};
 pub(crate) use restore::move_aside;
 pub use restore::{RestoreOptions, Restored, restore};

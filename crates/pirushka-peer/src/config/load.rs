@@ -72,8 +72,7 @@ impl fmt::Display for Origin {
 /// # Errors
 /// Every fault of every source, each with its place, in one [`Failure`].
 pub fn load(sources: &Sources) -> Result<Loaded, Failure> {
-    let mut loading =
-        Loading { loaded: Loaded { config: Config::default(), origins: BTreeMap::new() }, faults: Faults::default() };
+    let mut loading = Loading::new();
     if let Some(path) = &sources.file {
         loading.file(path)?;
     }
@@ -119,12 +118,26 @@ pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     String::from_utf8(bytes).or_else(|_| refuse("it is not text (UTF-8)".into()))
 }
 
+/// What the text of a file alone says; `path`, which is not looked at, stands in the faults.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(path: &Path, text: &str) -> Result<Loaded, Failure> {
+    let mut loading = Loading::new();
+    loading.text(path, text)?;
+    loading.finish()
+}
+
 struct Loading {
     loaded: Loaded,
     faults: Faults,
 }
 
 impl Loading {
+    fn new() -> Self {
+        Self { loaded: Loaded { config: Config::default(), origins: BTreeMap::new() }, faults: Faults::default() }
+    }
+
     fn file(&mut self, path: &Path) -> Result<(), Failure> {
         let text = read(path).map_err(|error| {
             let remedy = match error.kind() {
@@ -143,8 +156,12 @@ impl Loading {
                 remedy,
             )
         })?;
-        let at = |span: Range<usize>| place(path, &text, span.start);
-        let table = match DeTable::parse(&text) {
+        self.text(path, &text)
+    }
+
+    fn text(&mut self, path: &Path, text: &str) -> Result<(), Failure> {
+        let at = |span: Range<usize>| place(path, text, span.start);
+        let table = match DeTable::parse(text) {
             Ok(table) => table,
             Err(error) => {
                 self.faults.syntax(&at(error.span().unwrap_or_default()), error.message());

@@ -17,7 +17,7 @@ use pirushka_wire::limits::DEFAULT_PORT;
 
 pub use example::example;
 pub use fault::Fault;
-pub use load::{Loaded, Origin, Sources, load};
+pub use load::{Loaded, Origin, Sources, load, parse};
 pub(crate) use load::{is_no_setting, read};
 pub use reload::{Change, Effect, Reload};
 pub use setting::Setting;
