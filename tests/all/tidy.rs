@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows of `docs/ARCHITECTURE.md`: what each crate may use of ours, and what its tests may use besides.
 /// Arrows point down only.
-const ROWS: [(&str, &[&str], &[&str]); 14] = [
+const ROWS: [(&str, &[&str], &[&str]); 15] = [
     ("pirushka-wire", &[], &[]),
     ("pirushka-netsim", &[], &[]),
     ("pirushka-identity", &["wire"], &[]),
@@ -22,9 +22,10 @@ const ROWS: [(&str, &[&str], &[&str]); 14] = [
     // --- dev
     ("pirushka-sim", &["client-core", "peer-core", "netsim", "link", "e2e", "identity", "wire"], &[]),
     ("pirushka-bench", &["client", "sim", "wire"], &[]),
+    ("pirushka-fuzz", &["client", "peer", "client-core", "peer-core", "link", "e2e", "identity", "wire"], &[]),
     ("pirushka-tests", &EVERYTHING, &EVERYTHING),
 ];
-const EVERYTHING: [&str; 13] = [
+const EVERYTHING: [&str; 14] = [
     "wire",
     "netsim",
     "identity",
@@ -38,6 +39,7 @@ const EVERYTHING: [&str; 13] = [
     "cli",
     "sim",
     "bench",
+    "fuzz",
 ];
 /// Cores: pure machines, whose manifests must not even name something that does IO.
 const CORES: [&str; 6] = ["wire", "identity", "link", "e2e", "peer-core", "client-core"];
@@ -235,7 +237,10 @@ fn sources() -> Vec<PathBuf> {
 
 /// Everything a reader of the repository reads.
 fn texts() -> Vec<PathBuf> {
-    let scripts = ["test", ".ci/run"].map(|script| root().join(script)).into_iter().filter(|script| script.exists());
+    let scripts = ["test", ".ci/run", "fuzz/run", "fuzz/keep", "fuzz/instrument"]
+        .map(|script| root().join(script))
+        .into_iter()
+        .filter(|script| script.exists());
     let written = files(&root(), &["rs", "md", "toml", "py", "json", "sh", "yml", "yaml", "txt", "snap", "trycmd"]);
     scripts.chain(written).collect()
 }
