@@ -14,7 +14,7 @@ use pirushka_e2e::bundle::{Bundle, LookedUp};
 use pirushka_identity::verify_register;
 use pirushka_link::{PeerKey, PeerLink, PeerLinkConfig, Received, SessionHandle};
 use pirushka_wire::frame::{error_code, push_class};
-use pirushka_wire::time::{MINUTE, MS, SECOND};
+use pirushka_wire::time::{HOUR, MINUTE, MS, SECOND};
 use pirushka_wire::{
     DeliveryId, Deposit, Fingerprint, Frame, Frames, Incarnation, Now, ObjectId, PeerAddress, QueueId, RequestId,
     WorkNonce,
@@ -41,7 +41,7 @@ pub(crate) fn conversation(input: &[u8]) {
         }
         world.run(100 * MS);
     }
-    world.run(5 * MINUTE);
+    world.calm_down();
     (0..2).for_each(|n| world.people[n].crash(world.now));
 }
 
@@ -51,6 +51,8 @@ struct World {
     desk: Desk,
     /// What each of them ever wrote.
     said: [BTreeSet<String>; 2],
+    /// Nobody has blocked or removed the other.
+    are_friends: bool,
 }
 
 struct Person {
@@ -58,6 +60,7 @@ struct Person {
     disk: Disk,
     /// Texts of the other one on this disk, by content.
     shown: BTreeMap<[u8; 16], MessageId>,
+    read: BTreeSet<String>,
     starts: u8,
 }
 
@@ -68,9 +71,10 @@ impl World {
             client.set_home(START, Desk::address()).expect("a home");
             client.set_intro_policy(START, IntroPolicy::Token).expect("a policy");
             client.start(START);
-            Person { client, disk: Disk::new(), shown: BTreeMap::new(), starts: n }
+            Person { client, disk: Disk::new(), shown: BTreeMap::new(), read: BTreeSet::new(), starts: n }
         });
-        let mut world = Self { now: START, people, desk: Desk::new(START), said: Default::default() };
+        let mut world =
+            Self { now: START, people, desk: Desk::new(START), said: Default::default(), are_friends: false };
         world.run(3 * SECOND);
         world
     }
@@ -89,7 +93,7 @@ impl World {
         });
         let now = later(START, 10 * MINUTE);
         let people = [0, 1].map(|n| Person::load(FRIENDS[n].clone(), n as u8, now));
-        let mut world = Self { now, people, desk: Desk::new(now), said: Default::default() };
+        let mut world = Self { now, people, desk: Desk::new(now), said: Default::default(), are_friends: true };
         world.run(3 * SECOND);
         world
     }
@@ -103,7 +107,7 @@ impl World {
     }
 
     fn somebody_does(&mut self, n: usize, script: &mut Script<'_>) {
-        let (now, act) = (self.now, script.u8() % 16);
+        let (now, act) = (self.now, script.u8() % 32);
         match act {
             0 => return self.people[n].crash(now),
             1 => return self.run(u64::from(script.u16() % 2000) * SECOND),
@@ -111,6 +115,7 @@ impl World {
             3 => return self.introduce(),
             _ => {}
         }
+        self.are_friends &= !matches!(act, 7 | 11);
         let person = &mut self.people[n];
         let Some(contact) = person.client.contacts().first().map(|contact| contact.id) else { return };
         let client = &mut person.client;
@@ -175,6 +180,21 @@ impl World {
         }
     }
 
+    /// The peer is restarted and honest from now on: friends get everything that they ever wrote to each other.
+    fn calm_down(&mut self) {
+        self.desk.refuses = 0;
+        self.desk.restart(self.now, 200);
+        self.run(5 * MINUTE);
+        let lacks = |world: &Self, n: usize| world.said[n].iter().any(|text| !world.people[1 - n].read.contains(text));
+        for hour in 0.. {
+            if !self.are_friends || !(lacks(self, 0) || lacks(self, 1)) {
+                break;
+            }
+            assert!(hour < 8, "a text does not arrive: {:?} {:?}", self.said, self.people.each_ref().map(|p| &p.read));
+            self.run(HOUR);
+        }
+    }
+
     fn run(&mut self, us: u64) {
         let end = self.now.mono_us + us;
         for steps in 0.. {
@@ -224,7 +244,7 @@ impl Person {
         let mut client =
             Client::load(ClientConfig::default(), [60 + starts; 32], now, rows).expect("loads what it wrote");
         client.start(now);
-        Self { client, disk, shown: BTreeMap::new(), starts }
+        Self { client, disk, shown: BTreeMap::new(), read: BTreeSet::new(), starts }
     }
 
     /// What is not on the disk is lost.
@@ -266,6 +286,7 @@ impl Person {
             assert!(said_to_me.contains(text), "nobody wrote {text:?}");
             let shown = *self.shown.entry(message.content).or_insert(message.id);
             assert_eq!(shown, message.id, "{text:?} stands in two places");
+            self.read.insert(text.clone());
         }
     }
 

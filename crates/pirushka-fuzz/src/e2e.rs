@@ -89,7 +89,7 @@ pub(crate) fn parts(input: &[u8]) {
         cut.push((message, sealed.iter().map(open).collect()));
     }
     let (mut real, mut model, mut is_honest) = (Reassembly::new(), PartModel::default(), true);
-    for _ in 0..300 {
+    for _ in 0..80 {
         if script.is_over() {
             break;
         }

@@ -52,7 +52,7 @@ replay! {
     peer_config 1_000,
     backup 1_000,
     plain 200,
-    client 100,
+    client 60,
 }
 
 fn replay(name: &str, mutations: usize) {
