@@ -1,6 +1,7 @@
 //! What the client library says, in Russian. The library speaks English; its sentences are found again by their form,
 //! and what stands in their holes may be such a sentence, too.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 /// A sentence of the library: what stands between its holes, and the Russian with as many.
@@ -33,24 +34,53 @@ fn sentences() -> &'static [Sentence] {
 /// The Russian of a sentence, or of several with "; " between them; nothing for what the library does not say.
 #[must_use]
 pub fn in_russian(said: &str) -> Option<String> {
-    let several = || {
-        let (first, rest) = said.split_once("; ")?;
-        Some(format!("{}; {}", whole(first)?, in_russian(rest)?))
-    };
-    several().or_else(|| whole(said))
+    Search { left: Cell::new(BYTES_MAX) }.several(said, DEPTH_MAX)
 }
 
-fn whole(said: &str) -> Option<String> {
-    sentences().iter().find_map(|sentence| {
-        let given = fillings(&sentence.english, said)?;
-        let given = given.into_iter().zip(&sentence.english).map(|(given, before)| {
-            // What stands in quotes is a name, whatever it sounds like.
-            let russian = (!before.ends_with('"')).then(|| in_russian(given)).flatten();
-            russian.unwrap_or_else(|| given.to_owned())
-        });
-        let holes = given.chain(std::iter::once(String::new()));
-        Some(sentence.russian.iter().zip(holes).map(|(part, hole)| format!("{part}{hole}")).collect())
-    })
+/// So many bytes are compared with the sentences in all, over and over in holes; what is longer stays English.
+const BYTES_MAX: usize = 1 << 20;
+/// So deep do sentences stand in holes of others.
+const DEPTH_MAX: u32 = 6;
+
+/// The search for the sentences in one text: what fits in many ways must not take for ever.
+struct Search {
+    /// Bytes that may still be compared.
+    left: Cell<usize>,
+}
+
+impl Search {
+    fn several(&self, said: &str, depth: u32) -> Option<String> {
+        // Sentences one by one, each with all that began there: one may have "; " in itself.
+        let (mut found, mut rest) = (Vec::new(), said);
+        while let Some((first, after)) = rest.split_once("; ")
+            && let Some(russian) = self.whole(first, depth)
+        {
+            found.push((rest, russian));
+            rest = after;
+        }
+        loop {
+            if let Some(russian) = self.whole(rest, depth) {
+                let all: Vec<String> = found.into_iter().map(|(_, russian)| russian).chain([russian]).collect();
+                return Some(all.join("; "));
+            }
+            (rest, _) = found.pop()?;
+        }
+    }
+
+    fn whole(&self, said: &str, depth: u32) -> Option<String> {
+        self.left.set(self.left.get().checked_sub(said.len())?);
+        let depth = depth.checked_sub(1)?;
+        sentences().iter().find_map(|sentence| {
+            let given = fillings(&sentence.english, said)?;
+            let given = given.into_iter().zip(&sentence.english).map(|(given, before)| {
+                // What stands in quotes is a name, whatever it sounds like.
+                let russian = (!before.ends_with('"')).then(|| self.several(given, depth)).flatten();
+                russian.unwrap_or_else(|| given.to_owned())
+            });
+            let holes = given.chain(std::iter::once(String::new()));
+            Some(sentence.russian.iter().zip(holes).map(|(part, hole)| format!("{part}{hole}")).collect())
+        })
+    }
 }
 
 /// What stands in the holes between `parts`, if `said` has that form.
@@ -76,9 +106,10 @@ mod tests {
     use super::*;
 
     /// What hands a sentence to a person: the name of the call, and what its sentence goes on with.
-    const CALLS: [(&str, &str); 7] = [
+    const CALLS: [(&str, &str); 8] = [
         ("Error::new(", ""),
         ("Error::io(", ": {}"),
+        ("Error::other(", ""),
         (".with_remedy(", ""),
         ("damaged(", ""),
         ("bounded(", ""),
@@ -241,5 +272,27 @@ mod tests {
             "c.toml:1: read_receipts — это true или false, а не «x»; c.toml:2: настройки «y» нет"
         );
         assert_eq!(in_russian("something else"), None);
+    }
+
+    #[test]
+    fn a_sentence_with_its_own_semicolon_is_found_among_others() {
+        assert_eq!(
+            in_russian("try again; wait a little; run the command again; nothing is lost").unwrap(),
+            "попробуйте ещё раз; подождите немного; запустите команду снова; ничего не пропало"
+        );
+    }
+
+    #[test]
+    fn many_parts_with_an_unknown_one_behind_them_do_not_take_for_ever() {
+        // Each fits a sentence whose hole takes everything to the end, and what stands in the hole does so again.
+        let part = "reading x: writing y: try again";
+        let known = [part; 40].join("; ");
+        assert!(in_russian(&known).is_some_and(|russian| russian.matches("чтение x: запись y: ").count() == 40));
+        let russian = in_russian(&format!("{known}; nobody ever said this")).unwrap();
+        assert!(russian.starts_with("чтение x: ") && russian.ends_with("nobody ever said this"), "{russian}");
+        let faults = ["c.toml:2: there is no setting \"y\""; 5000].join("; ");
+        assert!(in_russian(&faults).is_some_and(|russian| russian.matches("нет").count() == 5000));
+        let long = "reading x: ".repeat(100_000);
+        assert!(in_russian(&long).is_none_or(|russian| russian.len() < 2 * long.len()));
     }
 }

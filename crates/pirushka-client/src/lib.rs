@@ -37,6 +37,7 @@ mod net;
 pub mod netcheck;
 pub mod profile;
 pub mod profiles;
+mod regular;
 pub mod salvage;
 pub mod settings;
 pub mod store;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use pirushka_client_core::{Client, ClientConfig, Table, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::backup::move_aside;
+use crate::backup::{move_aside, put_in_place};
 use crate::clock::Clock;
-use crate::driver::seed;
+use crate::driver::{load, seed};
 use crate::engine::answer::identity;
 use crate::error::{Code, Error, Result};
 use crate::handle::AskPassphrase;
@@ -34,6 +34,12 @@ pub struct Salvaged {
     pub messages_lost: Option<u64>,
     /// Other rows that were read, but do not fit what else is there: settings of lost contacts and the like.
     pub rows_left_out: usize,
+    /// Whether it may be lost of some messages that they are to disappear: then they stay.
+    #[serde(default)]
+    pub may_stay: bool,
+    /// Whether it may be lost who is blocked: then such a person can ask again.
+    #[serde(default)]
+    pub may_ask_again: bool,
     /// Pages of the damaged store.
     pub pages: u64,
     /// Pages of it that are damaged.
@@ -68,6 +74,7 @@ fn make(profile: &Profile, ask: Option<AskPassphrase>) -> Result<Salvaged> {
             .with_remedy("nothing has to be saved; `pirushka backup create` makes a copy"));
     }
     let (pages, pages_damaged, before) = (saved.pages, saved.pages_damaged, saved.messages_before);
+    let torn = saved.torn.clone();
     let made = fill(profile, &building.0, &key, saved)?;
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(building.0.join(format!("{COPY}{suffix}")));
@@ -75,13 +82,15 @@ fn make(profile: &Profile, ask: Option<AskPassphrase>) -> Result<Salvaged> {
     key::copy(profile.dir(), &building.0)?;
     let aside = move_aside(profile)?;
     drop(lock);
-    building.becomes(profile)?;
+    put_in_place(building, profile, Some(&aside))?;
     Ok(Salvaged {
         identity: made.identity,
         contacts: made.contacts,
         messages: made.messages,
         messages_lost: before.map(|before| before.saturating_sub(made.messages as u64)),
         rows_left_out: made.left_out,
+        may_stay: torn.contains(&Table::Vanishing) || torn.contains(&Table::Conversation),
+        may_ask_again: torn.contains(&Table::Memory),
         pages,
         pages_damaged,
         protection: header.kind().name().to_owned(),
@@ -106,8 +115,11 @@ fn copied(profile: &Profile, to: &Path) -> Result<PathBuf> {
 
 /// Whether an engine would open it and find nothing wrong.
 fn is_sound(copy: &Path, key: &StoreKey) -> bool {
-    let opened = Store::open(copy, key).and_then(|store| store.check().and_then(|()| store.load()));
-    opened.is_ok_and(|rows| client(rows.into_iter()).is_ok())
+    let opened = Store::open(copy, key).and_then(|store| {
+        store.check()?;
+        load(&store, ClientConfig::default(), Clock::new().now())
+    });
+    opened.is_ok()
 }
 
 /// Where not even the beginning can be read.
@@ -322,6 +334,59 @@ mod tests {
         let left: Vec<_> =
             std::fs::read_dir(bench.profile.root()).unwrap().flatten().map(|it| it.file_name()).collect();
         assert_eq!(left, ["default"], "no half profile is left behind");
+    }
+
+    /// Changes the store of the bench's profile as a program with a mistake might have.
+    fn change(profile: &Profile, writes: &[Write]) {
+        let key = KeyHeader::read(profile).unwrap().unlock(profile, None).unwrap();
+        Store::open(&profile.store_path(), &key).unwrap().commit(writes).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whatever_an_engine_refuses_to_load_is_salvaged() {
+        for table in [Table::Session, Table::KeyPackage, Table::Pending, Table::Part, Table::Intro] {
+            let bench = bench().await;
+            // The beginning of a key of a contact that is not there.
+            let key = [&[0xee; 4][..], &[0; 10]].concat();
+            change(&bench.profile, &[Write { table, key, value: Some(b"nonsense".to_vec()) }]);
+            let refused = engine(&bench.profile).await.map(drop).unwrap_err();
+            assert_eq!(refused.code, Code::Damaged, "{table:?}");
+            assert!(refused.remedy.unwrap().contains("profile salvage"), "{table:?}");
+            let salvaged = salvage(&bench.profile, None).await.unwrap();
+            assert_eq!((salvaged.contacts, salvaged.messages as u64), (CONTACTS as usize, MESSAGES), "{table:?}");
+            assert!(!salvaged.may_stay && !salvaged.may_ask_again, "{table:?}: no page is damaged");
+            engine(&bench.profile).await.unwrap().close().await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_is_told_when_who_is_blocked_or_what_disappears_may_be_lost() {
+        let bench = bench().await;
+        // Rows of both tables that fill pages of their own.
+        let rows = |table: Table, value: &[u8]| {
+            let key = |n: u64| [&n.to_be_bytes()[..], &vec![0; if table == Table::Memory { 24 } else { 0 }]].concat();
+            (0..400).map(|n| Write { table, key: key(n), value: Some(value.to_vec()) }).collect::<Vec<_>>()
+        };
+        let vanishing = minicbor::to_vec((0_u32, true, 60_u64, 0_u64)).unwrap();
+        let memory = minicbor::to_vec((true, 0_u8, 0_u64, 0_u64, None::<u8>, None::<u32>)).unwrap();
+        change(&bench.profile, &[rows(Table::Vanishing, &vanishing), rows(Table::Memory, &memory)].concat());
+        engine(&bench.profile).await.unwrap().close().await.unwrap();
+        let store = std::fs::read(bench.profile.store_path()).unwrap();
+        let mut told = std::collections::BTreeSet::new();
+        for page in 1..store.len() / PAGE {
+            let mut bad = store.clone();
+            bad[page * PAGE + 100] ^= 1;
+            let what = format!("page {page}");
+            let Some(salvaged) = bench.salvaged(&bad, &what).await else { continue };
+            let key = KeyHeader::read(&bench.profile).unwrap().unlock(&bench.profile, None).unwrap();
+            let kept = Store::open(&bench.profile.store_path(), &key).unwrap().load().unwrap();
+            let lost = |table: Table| kept.iter().filter(|row| row.0 == table).count() < 400;
+            assert!(salvaged.may_stay || !lost(Table::Vanishing), "{what}: {salvaged:?}");
+            assert!(salvaged.may_ask_again || !lost(Table::Memory), "{what}: {salvaged:?}");
+            told.insert((salvaged.may_stay, salvaged.may_ask_again));
+        }
+        assert!(told.contains(&(true, false)) && told.contains(&(false, true)), "{told:?}");
+        assert!(told.contains(&(false, false)), "what is on other pages says nothing of them");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! The file is `config.toml` in `$PIRUSHKA_HOME`, or in `$XDG_CONFIG_HOME/pirushka/`. A key that does not exist is a
 //! fault with its line, never passed over: a setting that is misspelt would not hold.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Code, Error, Result};
 use crate::profile::private_file;
+use crate::regular;
 
 /// The name of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,7 +184,7 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub fn read(path: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        match std::fs::read_to_string(path) {
+        match regular::read_to_string(path) {
             Ok(text) => Self::parse(path, &text, environment),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::parse(path, "", environment),
             Err(e) => Err(unreadable(path, &e)),
@@ -312,12 +314,19 @@ pub fn set(path: &Path, name: &str, value: &str) -> Result<()> {
         return Err(Error::new(Code::BadInput, format!("{name} is {}, not \"{value}\"", about.expected))
             .with_remedy("see `pirushka config example`"));
     }
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+    let text = match regular::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => None,
         Err(e) => return Err(unreadable(path, &e)),
     };
-    write(path, &replaced(path, &text, name, value)?)
+    let new = replaced(path, text.as_deref().unwrap_or_default(), name, value)?;
+    let failed = |e| Error::io(Code::Config, format_args!("writing {}", path.display()), &e);
+    match text {
+        // A link stays, and so does who may read the file.
+        Some(_) => std::fs::canonicalize(path).and_then(|file| write(&file, &new)),
+        None => path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| write(path, &new)),
+    }
+    .map_err(failed)
 }
 
 /// The file's text with another value in it.
@@ -348,18 +357,32 @@ fn replaced(path: &Path, text: &str, name: &str, value: &str) -> Result<String> 
         .with_remedy(format!("mend or delete line {line} of {}", path.display())))
 }
 
-/// Writes the whole file, or leaves the old one as it is.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let failed = |e| Error::io(Code::Config, format_args!("writing {}", path.display()), &e);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+/// Writes the whole file, or leaves the old one as it is. One that was there keeps its rights.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    // A name that nobody else has, and that no link can stand at.
+    let mut suffix = [0; 8];
+    getrandom::fill(&mut suffix).map_err(|e| io::Error::other(format!("the system gives no random bytes: {e}")))?;
+    let part = path.with_extension(format!("toml.{}", data_encoding::HEXLOWER.encode(&suffix)));
+    let mut file = private_file().write(true).create_new(true).open(&part)?;
+    let written = keep_rights(path, &file)
+        .and_then(|()| io::Write::write_all(&mut file, text.as_bytes()))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&part, path));
+    written.inspect_err(|_| drop(std::fs::remove_file(&part)))
+}
+
+#[cfg(unix)]
+fn keep_rights(old: &Path, new: &std::fs::File) -> io::Result<()> {
+    match std::fs::metadata(old) {
+        Ok(old) => new.set_permissions(old.permissions()),
+        Err(_) => Ok(()),
     }
-    let part = path.with_extension("toml.part");
-    let written = private_file().write(true).create(true).truncate(true).open(&part).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, text.as_bytes())?;
-        file.sync_all()
-    });
-    written.and_then(|()| std::fs::rename(&part, path)).map_err(failed)
+}
+
+/// A file takes its rights from its folder.
+#[cfg(not(unix))]
+fn keep_rights(_: &Path, _: &std::fs::File) -> io::Result<()> {
+    Ok(())
 }
 
 /// A file with every setting, its meaning and its default, all commented out.
@@ -557,6 +580,68 @@ mod tests {
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
         assert_eq!(set(&path, "language", "ru").unwrap_err().code, Code::Config);
         assert_eq!(std::fs::read(&path).unwrap(), [0xff, 0xfe]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_the_file_keeps_its_rights() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("dotfiles.toml"), folder.path().join("c.toml"));
+        std::fs::write(&file, "# shared\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        symlink("dotfiles.toml", &link).unwrap();
+        set(&link, "language", "ru").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "# shared\nlanguage = \"ru\"\n");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+        let new = folder.path().join("new.toml");
+        set(&new, "language", "ru").unwrap();
+        assert_eq!(std::fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o600);
+        let nowhere = folder.path().join("nowhere.toml");
+        symlink("lost.toml", &nowhere).unwrap();
+        assert_eq!(set(&nowhere, "language", "ru").unwrap_err().code, Code::Config);
+        assert!(nowhere.is_symlink() && !folder.path().join("lost.toml").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_but_the_file_is_written_whatever_stands_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("c.toml"), folder.path().join("other"));
+        std::fs::write(&other, "not ours").unwrap();
+        std::os::unix::fs::symlink(&other, folder.path().join("c.toml.part")).unwrap();
+        set(&path, "language", "ru").unwrap();
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "not ours");
+        assert!(!path.is_symlink());
+        // Two who write at once: each writes a whole file.
+        std::thread::scope(|scope| {
+            for value in ["ru", "auto"] {
+                let path = &path;
+                scope.spawn(move || (0..50).for_each(|_| set(path, "language", value).unwrap()));
+            }
+        });
+        assert!(Settings::read(&path, |_| None).is_ok());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left behind");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("c.toml");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let device = folder.path().join("device.toml");
+        std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
+        for path in [&pipe, &device] {
+            for error in [Settings::read(path, |_| None).unwrap_err(), set(path, "language", "ru").unwrap_err()] {
+                assert_eq!(error.code, Code::Config);
+                assert!(error.message.ends_with("it is a pipe or a device, and no regular file"), "{error}");
+            }
+        }
+        let error = set(folder.path(), "language", "ru").unwrap_err();
+        assert!(error.message.ends_with("it is a folder"), "{error}");
     }
 
     #[test]

@@ -70,6 +70,10 @@ async fn salvage(context: &Context, yes: bool) -> Outcome {
     let left_out = text("profile.left_out", &[("n", &left_out)]);
     line("label.lost", &[lost, left_out, text("profile.pages", &pages)].join(", "));
     context.out.say(text("backup.aside", &[("path", &salvaged.aside.display().to_string())]));
+    let doubts = [(salvaged.may_stay, "profile.may_stay"), (salvaged.may_ask_again, "profile.may_ask_again")];
+    for (_, key) in doubts.into_iter().filter(|(is_so, _)| *is_so) {
+        context.out.warn(text(key, &[]));
+    }
     context.out.advise(text("profile.heals", &[]));
     context.out.advise(text("ui.next", &[("command", &context.command("backup create"))]));
     Ok(())

@@ -71,7 +71,7 @@ fn make(profile: &Profile, path: &Path, typed: &str, options: RestoreOptions) ->
     let made = fill(&building.0, path, typed, options.protection)?;
     let aside = there.then(|| move_aside(profile)).transpose()?;
     drop(lock);
-    building.becomes(profile)?;
+    put_in_place(building, profile, aside.as_deref())?;
     Ok(Restored { aside, ..made })
 }
 
@@ -126,4 +126,61 @@ pub(crate) fn move_aside(profile: &Profile) -> Result<PathBuf> {
     let failed = |e| Error::io(Code::Config, format_args!("moving {} aside", profile.dir().display()), &e);
     private_dir(profile.root()).and_then(|()| std::fs::rename(profile.dir(), &aside)).map_err(failed)?;
     Ok(aside)
+}
+
+/// Puts what was built where the profile stood that was moved `aside`. Where that fails the old one comes back, or the
+/// error names where it lies.
+pub(crate) fn put_in_place(building: Building, profile: &Profile, aside: Option<&Path>) -> Result<()> {
+    let Err(error) = building.becomes(profile) else { return Ok(()) };
+    let Some(aside) = aside else { return Err(error) };
+    // Where something stands in its place already, it cannot go back.
+    if !profile.dir().exists() && std::fs::rename(aside, profile.dir()).is_ok() {
+        return Err(error);
+    }
+    let (aside, place) = (aside.display(), profile.dir().display());
+    Err(error.with_remedy(format!("the profile that stood there before is in {aside}; move it back to {place}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A profile's folder that was moved aside, and another one that was built for its place.
+    fn halfway() -> (tempfile::TempDir, Profile, PathBuf, Building) {
+        let home = tempfile::tempdir().unwrap();
+        let profile = Profile::at(home.path(), None).unwrap();
+        std::fs::create_dir_all(profile.dir()).unwrap();
+        std::fs::write(profile.dir().join("key.toml"), "old").unwrap();
+        let aside = move_aside(&profile).unwrap();
+        let building = Building::beside(&profile).unwrap();
+        std::fs::write(building.0.join("key.toml"), "new").unwrap();
+        (home, profile, aside, building)
+    }
+
+    #[test]
+    fn when_the_new_profile_cannot_take_its_place_the_old_one_comes_back() {
+        let (_home, profile, aside, building) = halfway();
+        std::fs::remove_dir_all(&building.0).unwrap();
+        put_in_place(building, &profile, Some(&aside)).unwrap_err();
+        assert_eq!(std::fs::read_to_string(profile.dir().join("key.toml")).unwrap(), "old");
+        assert!(!aside.exists());
+    }
+
+    #[test]
+    fn where_something_else_took_its_place_it_is_told_where_the_old_one_lies() {
+        let (_home, profile, aside, building) = halfway();
+        std::fs::create_dir_all(profile.dir().join("somebody else's")).unwrap();
+        let error = put_in_place(building, &profile, Some(&aside)).unwrap_err();
+        assert!(error.remedy.unwrap().contains(&aside.display().to_string()));
+        assert_eq!(std::fs::read_to_string(aside.join("key.toml")).unwrap(), "old");
+        assert!(profile.dir().join("somebody else's").exists());
+    }
+
+    #[test]
+    fn what_was_built_takes_its_place_and_the_old_one_stays_aside() {
+        let (_home, profile, aside, building) = halfway();
+        put_in_place(building, &profile, Some(&aside)).unwrap();
+        assert_eq!(std::fs::read_to_string(profile.dir().join("key.toml")).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(aside.join("key.toml")).unwrap(), "old");
+    }
 }

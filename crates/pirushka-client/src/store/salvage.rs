@@ -5,7 +5,7 @@
 //! may be there; what lies on sound pages is found, whatever stands between.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pirushka_client_core::{Message, Table};
@@ -34,6 +34,8 @@ pub(crate) struct Ruins {
 pub(crate) struct Saved {
     /// Rows that a client is loaded from, without what opens messages.
     pub(crate) rows: Vec<Row>,
+    /// Tables of which rows may be missing: their pages could not all be read.
+    pub(crate) torn: BTreeSet<Table>,
     pub(crate) messages: Vec<Message>,
     /// How many messages there were, if that can still be told.
     pub(crate) messages_before: Option<u64>,
@@ -67,20 +69,23 @@ impl Ruins {
         // What two walks leave out lies between two damaged pages.
         let is_torn = pages_damaged > 1;
         // Without the row that holds the identity nothing else is of use.
-        if self.rows(Table::Profile, is_torn).is_empty() {
-            let (rows, messages) = (Vec::new(), Vec::new());
-            return Saved { rows, messages, messages_before, cursor: 0, pages, pages_damaged };
+        let (mut rows, mut torn) = (Vec::new(), BTreeSet::new());
+        if self.rows(Table::Profile, is_torn).found.is_empty() {
+            return Saved { rows, torn, messages: Vec::new(), messages_before, cursor: 0, pages, pages_damaged };
         }
-        let wanted = Table::ALL.into_iter().filter(|table| table.is_backed_up() && table.is_loaded());
-        let rows = wanted.flat_map(|table| self.rows(table, is_torn)).collect();
-        let found = self.messages(is_torn);
+        for table in Table::ALL.into_iter().filter(|table| table.is_backed_up() && table.is_loaded()) {
+            let read = self.rows(table, is_torn);
+            rows.extend(read.found.into_iter().map(|(key, value)| (table, key, value)));
+            torn.extend((!read.is_whole).then_some(table));
+        }
+        let found = self.messages(is_torn).found;
         let cursor = found.values().map(|(_, change)| *change).max().unwrap_or(0);
         let messages = found.into_values().map(|(message, _)| message).collect();
-        Saved { rows, messages, messages_before, cursor, pages, pages_damaged }
+        Saved { rows, torn, messages, messages_before, cursor, pages, pages_damaged }
     }
 
     /// The rows of one table.
-    fn rows(&self, table: Table, is_torn: bool) -> Vec<Row> {
+    fn rows(&self, table: Table, is_torn: bool) -> Legible<Vec<u8>> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, Some(row.get::<_, Vec<u8>>(1)?)));
         let walk = |from: &[u8], to: &[u8], order: Order, found: &mut BTreeMap<Vec<u8>, Vec<u8>>| {
             let sql = match order {
@@ -91,11 +96,11 @@ impl Ruins {
             };
             self.walk(sql, params![table as u8, from, to], read, found)
         };
-        all(walk, is_torn).into_iter().map(|(key, value)| (table, key, value)).collect()
+        all(walk, is_torn)
     }
 
     /// The rows of conversations, each with the number of its last change.
-    fn messages(&self, is_torn: bool) -> BTreeMap<Vec<u8>, (Message, u64)> {
+    fn messages(&self, is_torn: bool) -> Legible<(Message, u64)> {
         let read = |row: &rusqlite::Row<'_>| {
             let key = row.get::<_, i64>(3)?.to_be_bytes().to_vec();
             let (value, state, seen): (Vec<u8>, Vec<u8>, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -188,20 +193,24 @@ struct Walk {
     is_over: bool,
 }
 
+/// What of a table can be read.
+struct Legible<T> {
+    found: BTreeMap<Vec<u8>, T>,
+    /// Whether no page of it was met that cannot be read.
+    is_whole: bool,
+}
+
 /// Everything that `walk` finds; where a table is torn at several places, begun anew behind every damaged page.
-fn all<T>(
-    walk: impl Fn(&[u8], &[u8], Order, &mut BTreeMap<Vec<u8>, T>) -> Walk,
-    is_torn: bool,
-) -> BTreeMap<Vec<u8>, T> {
+fn all<T>(walk: impl Fn(&[u8], &[u8], Order, &mut BTreeMap<Vec<u8>, T>) -> Walk, is_torn: bool) -> Legible<T> {
     let mut found = BTreeMap::new();
     let end = [0xff; WIDTH + 1];
     let from_front = walk(&[], &end, Order::Forward, &mut found);
     if from_front.is_over {
-        return found;
+        return Legible { found, is_whole: true };
     }
     let from_behind = walk(&[], &end, Order::Backward, &mut found);
     if !is_torn {
-        return found;
+        return Legible { found, is_whole: false };
     }
     let front = from_front.last.as_deref().map_or(0, number);
     let unit = unit(&found);
@@ -230,7 +239,7 @@ fn all<T>(
     if walk_all(FIRST_TRIES) {
         walk_all(TRIES);
     }
-    found
+    Legible { found, is_whole: false }
 }
 
 /// The least distance of two keys: keys of up to eight bytes are counted up, others are random.
@@ -292,7 +301,7 @@ mod tests {
             Walk { last, is_over: true }
         };
         assert_eq!(
-            all(walk, true).into_values().collect::<Vec<_>>(),
+            all(walk, true).found.into_values().collect::<Vec<_>>(),
             (0..1000).filter(|n| !lost(*n)).collect::<Vec<_>>()
         );
     }

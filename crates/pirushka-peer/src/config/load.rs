@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Faults, Place};
+use super::lines::Lines;
 use super::settings::SETTINGS;
 use super::value::Written;
 use super::{Config, Setting};
@@ -160,7 +161,8 @@ impl Loading {
     }
 
     fn text(&mut self, path: &Path, text: &str) -> Result<(), Failure> {
-        let at = |span: Range<usize>| place(path, text, span.start);
+        let lines = Lines::of(text);
+        let at = |span: Range<usize>| place(path, &lines, span.start);
         let table = match DeTable::parse(text) {
             Ok(table) => table,
             Err(error) => {
@@ -283,11 +285,9 @@ fn written(value: &DeValue<'_>) -> Written {
     }
 }
 
-fn place(path: &Path, text: &str, offset: usize) -> Place {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before.rsplit('\n').next().map(|start| start.chars().count() + 1);
-    Place { origin: Origin::File { path: path.into(), line }, column }
+fn place(path: &Path, lines: &Lines<'_>, offset: usize) -> Place {
+    let (line, column) = lines.place(offset);
+    Place { origin: Origin::File { path: path.into(), line }, column: Some(column) }
 }
 
 #[cfg(test)]
@@ -412,6 +412,11 @@ mod tests {
         let failure = from_file(&many).unwrap_err();
         assert!(failure.cause.ends_with("\n        and 19950 more faults"), "{}", failure.cause);
         assert!(failure.to_json().to_string().len() < 40_000);
+        // Almost as large as a file may be, and each key has its place.
+        let keys = |end: &str| (0..95_000).map(|n| format!("a{n}=1{end}")).collect::<String>();
+        let last = |text: &str| from_file(text).unwrap_err().faults.last().unwrap().line;
+        assert_eq!(last(&keys("\n")), Some(50));
+        assert_eq!(last(&format!("x={{{}b=1}}", keys(","))), Some(1));
         let long = "x".repeat(900_000);
         for text in [format!("host = \"{long}\""), format!("{long} = 1"), format!("block.networks = \"{long}\"")] {
             let told = from_file(&text).unwrap_err().to_json().to_string();

@@ -2,6 +2,7 @@
 
 mod example;
 mod fault;
+mod lines;
 mod load;
 mod reload;
 mod setting;
