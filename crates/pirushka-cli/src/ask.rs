@@ -15,7 +15,7 @@ pub fn somebody_is_there() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Goes on only if `yes` was given or a person says so.
+/// Goes on only if `yes` was given or a person says so; `command` is what says yes at once.
 ///
 /// # Errors
 /// Nobody is there to be asked, or the person said no.

@@ -2,6 +2,8 @@
 
 use pirushka_client::{Code, ContactView, Error, TroubleView};
 
+use crate::commands::contact::named;
+use crate::context::Context;
 use crate::fault::{Exit, Fault};
 use crate::lang::{self, Lang};
 use crate::out::clean;
@@ -80,7 +82,7 @@ pub fn adding(trouble: TroubleView) -> String {
 
 /// The fault of a first contact that has not got through.
 #[must_use]
-pub fn not_added(contact: &ContactView, trouble: TroubleView) -> Fault {
+pub fn not_added(context: &Context, contact: &ContactView, trouble: TroubleView) -> Fault {
     let exit = match trouble {
         TroubleView::NoAddress | TroubleView::NoKey | TroubleView::PeerUnavailable => Exit::Network,
         TroubleView::UnknownUser | TroubleView::CardExpired => Exit::WaitRanOut,
@@ -91,6 +93,8 @@ pub fn not_added(contact: &ContactView, trouble: TroubleView) -> Fault {
         | TroubleView::WorkTooHard => Exit::Refused,
         TroubleView::BundleForged => Exit::Security,
     };
-    let arguments = [("name", &*clean(&contact.name)), ("reason", &*adding(trouble))];
+    let name = clean(&contact.name);
+    let command = context.command(&format!("contact remove --yes {}", named(&name)));
+    let arguments = [("name", &*name), ("reason", &*adding(trouble)), ("command", &*command)];
     Fault::new(exit, "fault.not_added", &arguments)
 }

@@ -98,3 +98,18 @@ fn recv_hands_each_message_to_a_command_and_keeps_it_unread_if_that_fails() {
     assert_eq!(handed.stdout.trim(), "alice says for the script");
     assert!(bob.recv().is_empty());
 }
+
+#[test]
+fn recv_goes_on_when_its_contact_is_renamed_or_removed_between_showing_and_marking() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    let pirushka = bob.command(&[]).get_program().display().to_string();
+    let meanwhile = |verb: &str| format!("'{pirushka}' contact {verb}");
+    alice.send(&bob, "one", "delivered");
+    let renamed = bob.json(&["recv", "--bell", "--exec", &meanwhile("rename alice alicia")]);
+    assert_eq!(renamed.code, 0, "{renamed:?}");
+    assert!(bob.recv().is_empty(), "it was marked as seen");
+    alice.send(&bob, "two", "delivered");
+    let removed = bob.json(&["recv", "--bell", "--exec", &meanwhile("remove alicia --yes")]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+}

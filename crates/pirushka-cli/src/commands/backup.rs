@@ -94,9 +94,13 @@ async fn restore(
         // First whether it can be read at all: nobody should be asked in vain.
         backup::check(file, &secret).map_err(fault)?;
         let question = text("backup.ask_aside", &[("profile", context.profile.name())]);
-        let word = |path: &Path| quoted(&path.display().to_string());
+        // What begins with a dash would be an option.
+        let word = |path: &Path| {
+            let shown = path.display().to_string();
+            quoted(&if shown.starts_with('-') { format!("./{shown}") } else { shown })
+        };
         let from = secret_file.map(|path| format!(" --secret-file {}", word(path))).unwrap_or_default();
-        ask::sure(yes, &question, &context.command(&format!("backup restore {}{from}{flags}", word(file))))?;
+        ask::sure(yes, &question, &context.command(&format!("backup restore {}{from}{flags} --yes", word(file))))?;
         if let Some(engine) = Handle::join(&context.profile).await.map_err(fault)? {
             engine.stop().await.map_err(fault)?;
         }

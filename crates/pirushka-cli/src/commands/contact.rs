@@ -36,7 +36,7 @@ pub async fn run(context: &Context, contact: Contact) -> Outcome {
             let contact = context.engine().await?.contact(&who.name).await.map_err(fault)?;
             show(context.out, &contact);
             if contact.state == ContactStateView::Request {
-                let command = context.command(&format!("contact accept {}", quoted(&clean(&contact.name))));
+                let command = context.command(&format!("contact accept {}", named(&clean(&contact.name))));
                 context.out.advise(text("contact.answer", &[("command", &command)]));
             }
             return Ok(());
@@ -72,7 +72,7 @@ async fn add(
     let contact = if wait { introduced(&engine, &added).await? } else { added };
     show(context.out, &contact);
     if let (ContactStateView::Adding, Some(trouble)) = (contact.state, contact.trouble) {
-        return Err(trouble::not_added(&contact, trouble));
+        return Err(trouble::not_added(context, &contact, trouble));
     }
     if wait && contact.state == ContactStateView::Adding {
         context.out.advise(text("contact.still_adding", &[]));
@@ -145,7 +145,7 @@ async fn remove(context: &Context, who: &str, yes: bool) -> Outcome {
 
 fn sure(context: &Context, yes: bool, question: &str, verb: &str, contact: &ContactView) -> Outcome {
     let name = clean(&contact.name);
-    ask::sure(yes, &text(question, &[("name", &name)]), &context.command(&format!("{verb} {}", quoted(&name))))
+    ask::sure(yes, &text(question, &[("name", &name)]), &context.command(&format!("{verb} --yes {}", named(&name))))
 }
 
 fn gone(out: Out, key: &str, contact: &ContactView) {
@@ -158,6 +158,12 @@ fn gone(out: Out, key: &str, contact: &ContactView) {
 pub fn quoted(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.@/:+,=%".contains(c));
     if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+/// A contact's name at the end of a command that is advised: behind `--` where it would else be an option.
+#[must_use]
+pub fn named(name: &str) -> String {
+    format!("{}{}", if name.starts_with('-') { "-- " } else { "" }, quoted(name))
 }
 
 /// One contact, in lines for people or as JSON.
@@ -239,5 +245,12 @@ mod tests {
         assert_eq!(quoted("Боб"), "Боб");
         assert_eq!(quoted("bob o'neil; rm"), r"'bob o'\''neil; rm'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_an_option_is_advised_as_a_name() {
+        assert_eq!(named("--help"), "-- --help");
+        assert_eq!(named("-x y"), "-- '-x y'");
+        assert_eq!(named("bob"), "bob");
     }
 }

@@ -47,7 +47,7 @@ async fn salvage(context: &Context, yes: bool) -> Outcome {
     let profile = &context.profile;
     profile.must_exist().map_err(fault)?;
     let question = text("profile.ask_salvage", &[("name", profile.name())]);
-    ask::sure(yes, &question, &context.command("profile salvage"))?;
+    ask::sure(yes, &question, &context.command("profile salvage --yes"))?;
     if let Some(engine) = Handle::join(profile).await.map_err(fault)? {
         engine.stop().await.map_err(fault)?;
     }
@@ -86,7 +86,7 @@ async fn remove(context: &Context, name: &str, yes: bool) -> Outcome {
         let list = || "pirushka profile list".to_owned();
         profile.must_exist().map_err(|error| Fault { fix: list(), ..fault(error) })?;
     }
-    let command = format!("pirushka profile remove {name}");
+    let command = format!("pirushka profile remove {name} --yes");
     ask::sure(yes, &text("profile.ask_remove", &[("name", name)]), &command)?;
     if let Some(engine) = Handle::join(&profile).await.map_err(fault)? {
         engine.stop().await.map_err(fault)?;

@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use owo_colors::OwoColorize as _;
-use pirushka_client::{BodyView, EventView, Handle, HomeStateView, MessageView, Since, Subscription, WarningView};
+use pirushka_client::{
+    BodyView, Code, ContactView, EventView, Handle, HomeStateView, MessageView, Since, Subscription, WarningView,
+};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::args::Recv;
@@ -122,10 +124,23 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
 
 async fn mark(engine: &Handle, progress: &mut Progress) -> Outcome {
     if let Some(message) = &progress.owed {
-        engine.mark_seen(&message.name, message.id).await.map_err(fault)?;
+        there(engine.mark_seen(&message.fingerprint, message.id).await)?;
         progress.owed = None;
     }
     Ok(())
+}
+
+/// The sender of a message, if it is still a contact. It may have been renamed since, so its name says nothing.
+async fn sender(engine: &Handle, message: &MessageView) -> Outcome<Option<ContactView>> {
+    there(engine.contact(&message.fingerprint).await)
+}
+
+/// Nothing where a contact was removed meanwhile.
+fn there<T>(answer: pirushka_client::Result<T>) -> Outcome<Option<T>> {
+    match answer {
+        Err(error) if error.code == Code::NoSuchContact => Ok(None),
+        other => other.map(Some).map_err(fault),
+    }
 }
 
 fn is_wanted(message: &MessageView, from: Option<u32>) -> bool {
@@ -196,7 +211,7 @@ async fn alike(engine: &Handle, progress: &mut Progress, message: &MessageView) 
     if let Some(known) = progress.alike.get(&message.contact) {
         return Ok(known.clone());
     }
-    let known = engine.contact(&message.name).await.map_err(fault)?.looks_like;
+    let known = sender(engine, message).await?.and_then(|contact| contact.looks_like);
     progress.alike.insert(message.contact, known.clone());
     Ok(known)
 }
@@ -212,11 +227,11 @@ async fn show(context: &Context, recv: &Recv, message: &MessageView, looks_like:
 
 /// The bell, unless the conversation is muted.
 async fn ring(context: &Context, recv: &Recv, engine: &Handle, message: &MessageView) -> Outcome {
-    if recv.bell {
-        let contact = engine.contact(&message.name).await.map_err(fault)?;
-        if !pirushka_client::is_muted(contact.muted_until_ms, 1000 * when::now_s()) {
-            context.out.ring();
-        }
+    if recv.bell
+        && let Some(contact) = sender(engine, message).await?
+        && !pirushka_client::is_muted(contact.muted_until_ms, 1000 * when::now_s())
+    {
+        context.out.ring();
     }
     Ok(())
 }

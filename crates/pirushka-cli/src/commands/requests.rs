@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pirushka_client::{ContactStateView, ContactView};
 
-use super::contact::{look_alike, quoted};
+use super::contact::{look_alike, named};
 use crate::context::Context;
 use crate::lang::text;
 use crate::out::clean;
@@ -21,7 +21,7 @@ pub fn announce(context: &Context, people: &[ContactView], announced: &mut BTree
         [] => {}
         [person] => {
             let name = clean(&person.name);
-            let command = context.command(&format!("contact show {}", quoted(&name)));
+            let command = context.command(&format!("contact show {}", named(&name)));
             context.out.warn(text("recv.request", &[("name", &name), ("command", &command)]));
         }
         several => say_count(context, several.len()),

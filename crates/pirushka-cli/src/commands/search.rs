@@ -3,7 +3,7 @@
 use owo_colors::OwoColorize as _;
 use pirushka_client::{HitView, SnippetPart};
 
-use super::contact::quoted;
+use super::contact::named;
 use crate::args::Search;
 use crate::context::Context;
 use crate::fault::Outcome;
@@ -61,7 +61,7 @@ fn around(hit: &HitView) -> String {
 
 /// A contact chooses its name itself, and the line is there to be pasted into a shell.
 fn around_in(name: &str, id: &str) -> String {
-    format!("chat history {} --around {id}", quoted(&clean(name)))
+    format!("chat history --around {id} {}", named(&clean(name)))
 }
 
 #[cfg(test)]
@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn a_name_with_quotes_stays_one_word_in_the_command_that_is_advised() {
-        assert_eq!(around_in("bob", "4"), "chat history bob --around 4");
-        assert_eq!(around_in("x'; touch y; '", "4"), r"chat history 'x'\''; touch y; '\''' --around 4");
+        assert_eq!(around_in("bob", "4"), "chat history --around 4 bob");
+        assert_eq!(around_in("x'; touch y; '", "4"), r"chat history --around 4 'x'\''; touch y; '\'''");
+        assert_eq!(around_in("--help", "4"), "chat history --around 4 -- --help");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pirushka_client::{CodeView, ContactUntil, ContactView, Handle};
 use pirushka_wire::Address;
 
-use super::contact::{quoted, show};
+use super::contact::{named, show};
 use crate::args::Verify;
 use crate::context::Context;
 use crate::fault::{Exit, Fault, Outcome};
@@ -30,7 +30,7 @@ pub async fn run(context: &Context, verify: Verify) -> Outcome {
     if verify.differs {
         let changed = engine.code_confirm(who, false).await.map_err(fault)?;
         show(context.out, &changed);
-        return Err(differs(&contact));
+        return Err(differs(context, &contact));
     }
     let changed = match (verify.matches, verify.digits, verify.again, verify.qr) {
         (_, _, _, true) => return super::id::qr(context).await,
@@ -55,16 +55,16 @@ fn shown(context: &Context, contact: &ContactView) -> Outcome {
     let name = clean(&contact.name);
     match contact.code {
         CodeView::Ready { .. } => {
-            let command = context.command(&format!("contact verify {} --matches", quoted(&name)));
+            let command = context.command(&format!("contact verify --matches {}", named(&name)));
             context.out.advise(text("verify.read_aloud", &[("name", &name), ("command", &command)]));
             Ok(())
         }
-        CodeView::Pending => Err(Fault::new(Exit::WaitRanOut, "fault.no_code_yet", &[("name", &name)])),
+        CodeView::Pending => Err(unequal(context, contact, Exit::WaitRanOut, "fault.no_code_yet")),
         CodeView::Exhausted => {
             context.out.advise(text("contact.code_exhausted", &[]));
             Ok(())
         }
-        CodeView::Forged => Err(Fault::new(Exit::Security, "fault.code_forged", &[("name", &name)])),
+        CodeView::Forged => Err(unequal(context, contact, Exit::Security, "fault.code_forged")),
     }
 }
 
@@ -85,7 +85,7 @@ fn rows(digits: &str) -> String {
 async fn compare(context: &Context, engine: &Handle, contact: &ContactView, scanned: &str) -> Outcome {
     let fingerprint = fingerprint_in(scanned)?;
     if !engine.fingerprint_confirm(&contact.fingerprint, &fingerprint).await.map_err(fault)? {
-        return Err(differs(contact));
+        return Err(differs(context, contact));
     }
     let changed = engine.contact(&contact.fingerprint).await.map_err(fault)?;
     show(context.out, &changed);
@@ -105,8 +105,15 @@ fn fingerprint_in(scanned: &str) -> Outcome<String> {
     Ok(address.fingerprint.to_hex())
 }
 
-fn differs(contact: &ContactView) -> Fault {
-    Fault::new(Exit::Security, "fault.code_differs", &[("name", &clean(&contact.name))])
+fn differs(context: &Context, contact: &ContactView) -> Fault {
+    unequal(context, contact, Exit::Security, "fault.code_differs")
+}
+
+/// The six digits do not serve; the sixty do.
+fn unequal(context: &Context, contact: &ContactView, exit: Exit, key: &'static str) -> Fault {
+    let name = clean(&contact.name);
+    let command = context.command(&format!("contact verify --digits {}", named(&name)));
+    Fault::new(exit, key, &[("name", &name), ("command", &command)])
 }
 
 #[cfg(test)]
