@@ -45,13 +45,13 @@ pub fn passphrase(key: &str) -> std::io::Result<Zeroizing<String>> {
     rpassword::prompt_password(lang::text(key, &[])).map(Zeroizing::new)
 }
 
-/// A new passphrase, typed twice.
+/// A new passphrase, typed twice; `command` is what does the same without a terminal.
 ///
 /// # Errors
 /// Nobody is there, they differ, or it is empty.
-pub fn new_passphrase() -> Outcome<Zeroizing<String>> {
+pub fn new_passphrase(command: &str) -> Outcome<Zeroizing<String>> {
     if !somebody_is_there() {
-        return Err(Fault::new(Exit::Config, "fault.no_terminal", &[]));
+        return Err(Fault::new(Exit::Config, "fault.no_terminal", &[("command", command)]));
     }
     let first = checked(passphrase("ui.new_passphrase").map_err(Fault::unexpected)?)?;
     let again = passphrase("ui.passphrase_again").map_err(Fault::unexpected)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pirushka_client::settings::Key;
-use pirushka_client::{AskPassphrase, EngineMode, Handle, Options, Profile, Settings};
+use pirushka_client::{AskPassphrase, EngineMode, Handle, Options, Profile, Protection, Settings};
 use zeroize::Zeroizing;
 
 use crate::args::Global;
@@ -108,15 +108,34 @@ impl Context {
         ask::somebody_is_there().then(|| Box::new(|| ask::passphrase("ui.passphrase")) as AskPassphrase)
     }
 
+    /// How a new profile is to be protected. Whoever names a file with a passphrase wants to be protected by it;
+    /// `command` is what can be done where nobody is at a terminal.
+    ///
+    /// # Errors
+    /// As [`Context::new_passphrase`].
+    pub fn protection(&self, passphrase: bool, key_file: bool, command: &str) -> Outcome<Protection> {
+        match (key_file, passphrase || self.passphrase_file.is_some()) {
+            (true, _) => Ok(Protection::KeyFile),
+            (false, true) => self.new_passphrase(command).map(Protection::Passphrase),
+            (false, false) => Ok(Protection::Auto),
+        }
+    }
+
+    /// The file that `--passphrase-file` names.
+    #[must_use]
+    pub fn passphrase_file(&self) -> Option<&std::path::Path> {
+        self.passphrase_file.as_deref()
+    }
+
     /// The passphrase for a new profile: the named file, or a person at a terminal who types it twice.
     ///
     /// # Errors
     /// The file cannot be read, nobody is there, or the person typed two different ones.
-    pub fn new_passphrase(&self) -> Outcome<Zeroizing<String>> {
+    fn new_passphrase(&self, command: &str) -> Outcome<Zeroizing<String>> {
         match &self.passphrase_file {
             Some(path) => ask::checked(first_line(path).map_err(|error| ask::unreadable(path, &error))?),
             None => {
-                let typed = ask::new_passphrase()?;
+                let typed = ask::new_passphrase(&self.command(command))?;
                 *self.typed.lock().unwrap_or_else(PoisonError::into_inner) = Some(typed.clone());
                 Ok(typed)
             }

@@ -39,6 +39,9 @@ pub struct PeerCheck {
     /// Whether only those become its users who have its invite secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<bool>,
+    /// Whether the host says that nothing listens there: packets reach it, but no peer runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
     /// What is wrong, if anything.
     pub trouble: Option<Error>,
 }
@@ -58,6 +61,7 @@ pub async fn check_peer(address: &str, patience: Duration) -> Result<PeerCheck> 
         observed: None,
         hold_s: None,
         private: None,
+        refused: false,
         trouble: None,
     };
     let dns = Dns::default();
@@ -89,6 +93,7 @@ pub async fn check_peer(address: &str, patience: Duration) -> Result<PeerCheck> 
         }
     }
     if let Some((finding, address)) = worst {
+        check.refused = finding == Finding::Refused;
         check.trouble = Some(explain(&dns, &peer, finding, address).await);
     }
     Ok(check)
@@ -252,7 +257,7 @@ mod tests {
         let check = check_peer(&peer_at(port), Duration::from_secs(2)).await.unwrap();
         let trouble = check.trouble.unwrap();
         assert_eq!(trouble.code, Code::NoAnswer);
-        assert!(trouble.message.contains("nothing listens"), "{trouble}");
+        assert!(trouble.message.contains("nothing listens") && check.refused, "{trouble}");
     }
 
     #[cfg(target_os = "linux")]

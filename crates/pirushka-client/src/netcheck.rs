@@ -63,6 +63,8 @@ pub enum Meaning {
     Dns,
     /// No peer answers: UDP is dropped on the way, or all of them are down.
     Silent,
+    /// No peer answers, and a host says that nothing listens there: packets come through, but its peer does not run.
+    NotRunning,
     /// A peer answers, but not as the one that was chosen: its key or version is another.
     Stranger,
     /// Some peers answer, others do not.
@@ -124,13 +126,16 @@ fn meaning(homes: &[HomeCheck], clock_ms: u64, is_connected: bool) -> Meaning {
     if answering > 0 {
         return Meaning::Some;
     }
+    let strange = |home: &HomeCheck| matches!(trouble(home), Some(Code::PeerKey | Code::PeerVersion));
+    if homes.iter().any(|home| home.check.refused) && !homes.iter().any(strange) {
+        return Meaning::NotRunning;
+    }
     if !is_connected {
         return Meaning::NoNetwork;
     }
     if all(Code::Dns) {
         return Meaning::Dns;
     }
-    let strange = |home: &HomeCheck| matches!(trouble(home), Some(Code::PeerKey | Code::PeerVersion));
     if homes.iter().any(strange) { Meaning::Stranger } else { Meaning::Silent }
 }
 
@@ -150,6 +155,7 @@ mod tests {
             observed: None,
             hold_s: None,
             private: None,
+            refused: false,
             trouble: trouble.map(|code| Error::new(code, "x")),
         };
         HomeCheck { check, state, rtt_us: None, keepalive_s: 25, nat: None }
@@ -169,6 +175,16 @@ mod tests {
         assert_eq!(of(&[home(Some(Code::PeerKey), Connecting)]), Meaning::Stranger);
         assert_eq!(meaning(&[home(Some(Code::NoAnswer), Connecting)], NOW_MS, false), Meaning::NoNetwork);
         assert_eq!(meaning(&[home(None, Online)], 1000, true), Meaning::Clock);
+    }
+
+    #[test]
+    fn a_host_that_says_that_nothing_listens_acquits_the_network() {
+        let silent = || home(Some(Code::NoAnswer), HomeStateView::Online);
+        let mut refused = silent();
+        refused.check.refused = true;
+        assert_eq!(meaning(&[silent(), refused.clone()], NOW_MS, true), Meaning::NotRunning);
+        assert_eq!(meaning(std::slice::from_ref(&refused), NOW_MS, false), Meaning::NotRunning);
+        assert_eq!(meaning(&[refused, home(None, HomeStateView::Online)], NOW_MS, true), Meaning::Some);
     }
 
     #[test]

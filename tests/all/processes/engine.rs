@@ -98,6 +98,7 @@ fn a_passphrase_is_asked_of_nobody_when_nobody_is_there() {
     let init = ["init", "--name", "alice", "--peer", &peer.address, "--passphrase"];
     let refused = alice.json(&init);
     assert_eq!((refused.code, refused.error().as_str()), (3, "no_terminal"));
+    assert!(refused.stderr.contains("pirushka init --passphrase-file FILE"), "{refused:?}");
     let made = alice.json(&[&init[..], &["--passphrase-file", path]].concat());
     assert_eq!(made.code, 0, "{made:?}");
     alice.plain(&["engine", "stop"]);

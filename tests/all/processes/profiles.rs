@@ -28,6 +28,59 @@ fn profiles_stand_side_by_side_with_an_engine_each_and_one_can_go() {
 }
 
 #[test]
+fn whoever_lost_the_chosen_profile_is_told_of_the_others() {
+    let stage = Stage::new();
+    let alice = stage.nobody("alice");
+    assert!(alice.plain(&[]).stdout.contains("no profile on this computer yet"));
+    alice.ok(&["--profile", "second", "init", "--name", "alice", "--key-file"]);
+    let shown = alice.plain(&[]);
+    assert!(shown.code == 0 && !shown.stdout.contains("yet") && shown.stdout.contains("Others: second"), "{shown:?}");
+    let told = alice.ok(&[]);
+    assert_eq!((&told["exists"], &told["others"][0]), (&false.into(), &"second".into()), "{told}");
+    for command in told["next"].as_array().unwrap().iter().take(2) {
+        let words: Vec<&str> = command.as_str().unwrap().split(' ').skip(1).collect();
+        alice.ok(&words);
+    }
+    assert_eq!(alice.ok(&[])["name"], "alice", "the second one is chosen now");
+}
+
+#[test]
+fn a_passphrase_in_a_file_protects_whatever_profile_is_made_or_nothing_is_made() {
+    let stage = Stage::new();
+    let alice = stage.nobody("alice");
+    let file = stage.path().join("passphrase");
+    let path = file.to_str().unwrap();
+    let init = ["init", "--name", "alice", "--passphrase-file", path];
+    let refused = alice.json(&init);
+    assert_eq!((refused.code, refused.error().as_str()), (3, "cannot_read"));
+    std::fs::write(&file, "\n").unwrap();
+    assert_eq!(alice.json(&init).error(), "empty_passphrase");
+    assert!(!alice.home.join("profiles").exists(), "nothing was made");
+    std::fs::write(&file, "correct horse\n").unwrap();
+    assert_eq!(alice.ok(&init)["protection"], "passphrase");
+    let unlocked = ["--no-engine", "--passphrase-file", path];
+    let (pem, backup) = (stage.path().join("a.pem"), stage.path().join("a.backup"));
+    let (pem, backup) = (pem.to_str().unwrap(), backup.to_str().unwrap());
+    // What makes a file takes its secret from another flag, and says so where nobody can type it.
+    for making in [&["id", "export", "--output", pem][..], &["backup", "create", backup, "--passphrase"]] {
+        let refused = alice.json(&[&unlocked[..], making].concat());
+        assert_eq!(refused.error(), "no_terminal", "{making:?}");
+        let error: serde_json::Value = serde_json::from_str(refused.stderr.lines().last().unwrap()).unwrap();
+        let advised = error["fix"].as_str().unwrap().split("pirushka ").nth(1).unwrap().replace("FILE", path);
+        let advised: Vec<&str> = advised.split(' ').collect();
+        alice.ok(&[&unlocked[..], &advised].concat());
+    }
+    for (profile, bringing) in [("imported", &["id", "import", pem][..]), ("restored", &["backup", "restore", backup])]
+    {
+        let secret = ["--secret-file", path, "--passphrase-file", path, "--profile", profile];
+        alice.ok(&[bringing, &secret].concat());
+        let listed = alice.json(&["profile", "list"]).objects();
+        let made = listed.iter().find(|it| it["name"] == profile).unwrap();
+        assert_eq!(made["protection"], "passphrase");
+    }
+}
+
+#[test]
 fn an_identity_moves_in_a_file_that_openssl_reads_and_its_owner_alone() {
     let stage = Stage::new();
     let (one, two) = (stage.peer("peer1"), stage.peer("peer2"));

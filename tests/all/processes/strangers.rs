@@ -58,10 +58,22 @@ fn a_private_peer_names_the_missing_secret_and_serves_whoever_has_it() {
         let refused = bob.json(command);
         assert_eq!((refused.code, refused.error().as_str()), (6, "invite_needed"), "{command:?} {refused:?}");
     }
-    assert_eq!(bob.json(&["peer", "move", &wrong]).error(), "invite_needed");
+    let moved = bob.json(&["peer", "move", &wrong]);
+    assert!(moved.error() == "invite_needed" && moved.stderr.contains("pirushka peer move ADDRESS"), "{moved:?}");
     let in_russian = bob.plain(&["--lang", "ru", "peer", "show"]);
     assert!(in_russian.stderr.contains("не берёт вас"), "{in_russian:?}");
     assert_eq!(peer.count("/clients/users"), 0);
+
+    let other = stage.peer("other");
+    let carol = stage.person("carol", &other);
+    let added = carol.json(&["peer", "add", public]);
+    assert_eq!((added.code, added.error().as_str()), (6, "invite_needed"), "{added:?}");
+    assert!(added.stderr.contains("pirushka peer add ADDRESS"), "the peer that serves her stays: {added:?}");
+    carol.ok(&["peer", "add", &for_users]);
+    super::stage::until("both serve her", || {
+        let homes = carol.ok(&["status"])["homes"].as_array().unwrap().clone();
+        homes.len() == 2 && homes.iter().all(|home| home["state"] == "online")
+    });
 
     bob.ok(&["peer", "move", &for_users]);
     let invite = bob.ok(&["invite", "new"]);

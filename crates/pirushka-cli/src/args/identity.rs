@@ -10,7 +10,7 @@ use super::value::peer_address;
 /// `pirushka init`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --passphrase the key to your data lies in the keyring of your system if
+Without a passphrase the key to your data lies in the keyring of your system if
 that answers, else in a file that only your user can read. Running it again
 changes only what you name.")]
 pub struct Init {
@@ -20,7 +20,7 @@ pub struct Init {
     /// The peer that serves you: what `pirushkad address` prints
     #[arg(long, value_name = "ADDRESS", value_parser = peer_address())]
     pub peer: Option<HomeAddress>,
-    /// Protect the data with a passphrase, asked for now
+    /// Protect the data with a passphrase, asked for now; with --passphrase-file, with the one in that file
     #[arg(long, conflicts_with = "key_file")]
     pub passphrase: bool,
     /// Keep the key in a file of mode 0600 even if there is a keyring

@@ -27,7 +27,11 @@ pub async fn run(context: &Context, backup: Backup) -> Outcome {
         Backup::Create { file, passphrase, secret_file, yes } => {
             let secret = match (secret_file, passphrase) {
                 (Some(path), _) => Some(ask::checked(read(&path)?)?),
-                (None, true) => Some(ask::new_passphrase()?),
+                (None, true) => {
+                    let file = file.as_ref().map(|file| format!(" {}", quoted(&file.display().to_string())));
+                    let command = format!("backup create{} --secret-file FILE", file.unwrap_or_default());
+                    Some(ask::new_passphrase(&context.command(&command))?)
+                }
                 (None, false) => None,
             };
             create(context, file, secret, yes).await
@@ -40,15 +44,16 @@ pub async fn run(context: &Context, backup: Backup) -> Outcome {
             Ok(())
         }
         Backup::Restore { file, secret_file, passphrase, key_file, yes } => {
-            let protection = match (passphrase, key_file) {
-                (true, _) => Protection::Passphrase(context.new_passphrase()?),
-                (_, true) => Protection::KeyFile,
-                // A passphrase is not lost in silence by bringing back a copy of what it protected.
-                _ if had_passphrase(&context.profile) => Protection::Passphrase(context.new_passphrase()?),
-                _ => Protection::Auto,
-            };
+            let word = |path: &Path| quoted(&path.display().to_string());
+            let secret = secret_file.as_deref().map_or_else(|| "FILE".to_owned(), word);
+            let command = format!("backup restore {} --secret-file {secret} --passphrase-file FILE", word(&file));
+            // A passphrase is not lost in silence by bringing back a copy of what it protected.
+            let wants = passphrase || had_passphrase(&context.profile);
+            let protection = context.protection(wants, key_file, &command)?;
+            let from = context.passphrase_file().map(|path| format!(" --passphrase-file {}", word(path)));
             let flags = [(passphrase, " --passphrase"), (key_file, " --key-file")];
-            let flags: String = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).collect();
+            let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned());
+            let flags: String = flags.chain(from).collect();
             restore(context, &file, secret_file.as_deref(), (protection, &flags), yes).await
         }
     }

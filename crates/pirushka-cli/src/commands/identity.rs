@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use pirushka_client::{InitOptions, Protection, identity_file};
+use pirushka_client::{InitOptions, identity_file};
 use pirushka_wire::HomeAddress;
 use zeroize::Zeroizing;
 
+use super::contact::quoted;
 use crate::ask;
 use crate::context::{Context, first_line};
 use crate::fault::{Exit, Fault, Outcome};
@@ -46,7 +47,12 @@ pub async fn export(context: &Context, to: Destination, secret_file: Option<Path
     } else {
         let passphrase = match secret_file {
             Some(path) => ask::checked(read(&path)?)?,
-            None => ask::new_passphrase()?,
+            None => {
+                let output =
+                    to.output.as_ref().map(|path| format!(" --output {}", quoted(&path.display().to_string())));
+                let command = format!("id export{} --secret-file FILE", output.unwrap_or_default());
+                ask::new_passphrase(&context.command(&command))?
+            }
         };
         engine.identity_export(&passphrase).await.map_err(fault)?
     };
@@ -82,7 +88,7 @@ pub async fn import(context: &Context, file: &Path, secret_file: Option<PathBuf>
     let options = InitOptions {
         name: wish.name.unwrap_or_else(super::init::name_of_user),
         home: wish.peer.as_ref().map(ToString::to_string),
-        protection: if wish.key_file { Protection::KeyFile } else { Protection::Auto },
+        protection: context.protection(false, wish.key_file, "")?,
     };
     let made = identity_file::import(&context.profile, &sealed, &passphrase, options).await.map_err(fault)?;
     if context.out.json {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pirushka_client::{Handle, InitOptions, Protection};
+use pirushka_client::{Handle, InitOptions};
 
 use crate::args::Init;
 use crate::context::Context;
@@ -22,11 +22,7 @@ pub async fn run(context: &Context, init: Init) -> Outcome {
     if context.profile.exists() && (init.name.is_some() || init.peer.is_some()) && !init.passphrase && !init.key_file {
         return change(context, &init).await;
     }
-    let protection = match (init.passphrase, init.key_file) {
-        (true, _) => Protection::Passphrase(context.new_passphrase()?),
-        (_, true) => Protection::KeyFile,
-        _ => Protection::Auto,
-    };
+    let protection = context.protection(init.passphrase, init.key_file, "init --passphrase-file FILE")?;
     let options = InitOptions {
         name: init.name.unwrap_or_else(name_of_user),
         home: init.peer.as_ref().map(ToString::to_string),

@@ -42,6 +42,7 @@ pub async fn run(context: &Context, net: Net) -> Outcome {
         Meaning::Clock => wrong(Exit::Network, "fault.net_clock"),
         Meaning::Dns => wrong(Exit::Network, "fault.net_dns"),
         Meaning::Silent => wrong(Exit::Network, "fault.net_silent"),
+        Meaning::NotRunning => wrong(Exit::Network, "fault.net_not_running"),
         Meaning::Stranger => wrong(Exit::Network, "fault.net_stranger"),
         Meaning::Some => wrong(Exit::Network, "fault.net_some"),
         Meaning::Superseded => wrong(Exit::Network, "fault.net_superseded"),
@@ -86,7 +87,10 @@ fn say_home(out: Out, home: &HomeCheck) {
         (Some(trouble), _) => line("net.trouble", &format!("✗ {}", reason(&trouble.message))),
         (None, took) => line("check.packets", &format!("✓ {}", took.map(when::span).unwrap_or_default())),
     }
+    // The engine has not noticed yet what was just seen.
+    let is_gone = home.check.trouble.is_some();
     let state = match home.state {
+        HomeStateView::Online if is_gone => "net.was_online",
         HomeStateView::Online => "home.online",
         HomeStateView::Connecting => "home.connecting",
         HomeStateView::Superseded => "home.superseded",
@@ -94,7 +98,7 @@ fn say_home(out: Out, home: &HomeCheck) {
         HomeStateView::InviteNeeded => "home.invite_needed",
         HomeStateView::WorkTooHard => "home.work_too_hard",
     };
-    let rtt = home.rtt_us.map(|rtt| format!(", {}", when::span(rtt))).unwrap_or_default();
+    let rtt = home.rtt_us.filter(|_| !is_gone).map(|rtt| format!(", {}", when::span(rtt))).unwrap_or_default();
     line("net.registered", &format!("{}{rtt}", text(state, &[])));
     line("label.keepalive", &format!("{} s", home.keepalive_s));
     if let Some(observed) = &home.check.observed {

@@ -115,9 +115,11 @@ pub fn refusal(homes: &[HomeView]) -> Option<Fault> {
             None
         }
     };
+    // `peer move` would leave the others, which serve.
+    let verb = if homes.len() > 1 { "add" } else { "move" };
     homes.iter().find_map(|home| {
         let place = home.peer.split('?').next().unwrap_or_default();
-        key(home).map(|key| Fault::new(Exit::Refused, key, &[("peer", &clean(place))]))
+        key(home).map(|key| Fault::new(Exit::Refused, key, &[("peer", &clean(place)), ("verb", verb)]))
     })
 }
 
@@ -175,7 +177,8 @@ async fn check(context: &Context, address: Option<HomeAddress>, timeout: Duratio
     report(context.out, &found);
     if uninvited && found.private == Some(true) {
         let place = found.peer.split('?').next().unwrap_or_default();
-        return Err(Fault::new(Exit::Refused, "fault.invite_needed", &[("peer", &clean(place))]));
+        let arguments = [("peer", &*clean(place)), ("verb", "add")];
+        return Err(Fault::new(Exit::Refused, "fault.invite_needed", &arguments));
     }
     found.trouble.map_or(Ok(()), |trouble| Err(fault(trouble)))
 }

@@ -1,7 +1,7 @@
 //! `status`, and no command at all: what stands, and what to do next.
 
 use owo_colors::OwoColorize as _;
-use pirushka_client::{HomeRoleView, HomeStateView, HomeView, StatusView};
+use pirushka_client::{HomeRoleView, HomeStateView, HomeView, StatusView, profiles};
 
 use super::invite::in_words;
 use crate::context::Context;
@@ -33,28 +33,45 @@ pub async fn run(context: &Context) -> Outcome {
 pub async fn overview(context: &Context) -> Outcome {
     let out = context.out;
     if !context.profile.exists() {
-        let next = ["next.demo", "next.init", "next.help"];
-        if out.json {
-            let profile = context.profile.name();
-            out.record(
-                "status",
-                &serde_json::json!({ "profile": profile, "exists": false, "next": commands(context, &next) }),
-            );
-        } else {
-            out.say(text("status.no_profile", &[]));
-            say_next(context, &next);
-        }
-        return Ok(());
+        return nothing_here(context).await;
     }
     let status = context.engine().await?.status().await.map_err(fault)?;
-    let next = advice(&status);
+    let next = advised(context, &advice(&status));
     if out.json {
         let mut fields = serde_json::to_value(&status).unwrap_or_default();
-        fields["next"] = commands(context, &next).into();
+        fields["next"] = commands(&next).into();
         out.record("status", &fields);
     } else {
         say(out, &status);
-        say_next(context, &next);
+        say_next(out, &next);
+    }
+    Ok(())
+}
+
+/// The profile is not there; others may be.
+async fn nothing_here(context: &Context) -> Outcome {
+    let (out, name) = (context.out, context.profile.name());
+    let others = profiles::list(&context.profile).await.map_err(fault)?;
+    let others: Vec<String> = others.into_iter().map(|profile| profile.name).collect();
+    let (said, next) = match others.first() {
+        None => (text("status.no_profile", &[]), advised(context, &["next.demo", "next.init", "next.help"])),
+        Some(other) => {
+            let names = [("name", name), ("others", &*others.join(", "))];
+            let mut next = vec![
+                (format!("pirushka --profile {other}"), text("status.other_once", &[])),
+                (format!("pirushka config set profile {other}"), text("status.other_always", &[])),
+            ];
+            next.extend(advised(context, &["next.init"]));
+            (text("status.other_profiles", &names), next)
+        }
+    };
+    if out.json {
+        let next = commands(&next);
+        let fields = serde_json::json!({ "profile": name, "exists": false, "others": others, "next": next });
+        out.record("status", &fields);
+    } else {
+        out.say(said);
+        say_next(out, &next);
     }
     Ok(())
 }
@@ -83,22 +100,27 @@ fn advice(status: &StatusView) -> Vec<&'static str> {
     next
 }
 
-fn commands(context: &Context, next: &[&str]) -> Vec<String> {
-    next.iter().map(|key| command(context, key)).collect()
-}
+/// Commands, each with what it is good for.
+type Next = Vec<(String, String)>;
 
 /// A `next.` text is `verb and arguments | what it is good for`.
-fn command(context: &Context, key: &str) -> String {
-    let text = text(key, &[]);
-    context.command(text.split('|').next().unwrap_or_default().trim())
+fn advised(context: &Context, next: &[&str]) -> Next {
+    let both = |key: &&str| {
+        let text = text(key, &[]);
+        let (verb, purpose) = text.split_once('|').unwrap_or((&text, ""));
+        (context.command(verb.trim()), purpose.trim().to_owned())
+    };
+    next.iter().map(both).collect()
 }
 
-fn say_next(context: &Context, next: &[&str]) {
-    context.out.say("");
-    for key in next {
-        let purpose = text(key, &[]);
-        let purpose = purpose.split('|').nth(1).unwrap_or_default().trim();
-        context.out.say(format!("  {:<36} {}", command(context, key).bold(), purpose.dimmed()));
+fn commands(next: &Next) -> Vec<&str> {
+    next.iter().map(|(command, _)| command.as_str()).collect()
+}
+
+fn say_next(out: Out, next: &Next) {
+    out.say("");
+    for (command, purpose) in next {
+        out.say(format!("  {:<36} {}", command.bold(), purpose.dimmed()));
     }
 }
 
