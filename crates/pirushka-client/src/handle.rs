@@ -252,13 +252,26 @@ impl Connection {
 
     async fn ask(&mut self, request: Request) -> Result<Answer> {
         self.say(request).await?;
-        match line::read::<AnswerLine>(&mut self.reader).await {
-            Ok(Line::Object(line)) => Ok(line.answer),
-            Ok(Line::Nonsense(why)) => Err(Error::new(Code::Engine, format!("the engine's answer is damaged: {why}"))),
-            Ok(Line::TooLong) => {
-                Err(Error::new(Code::Engine, "the engine's answer is too long")
-                    .with_remedy("ask for fewer rows at once"))
+        let mut whole: Option<Done> = None;
+        loop {
+            let line = self.answer_line().await?;
+            let Answer::Ok(piece) = line.answer else { return Ok(line.answer) };
+            let joined = match whole {
+                None => piece,
+                Some(before) => before.joined(piece).ok_or_else(|| damaged("its pieces do not fit together"))?,
+            };
+            if !line.more {
+                return Ok(Answer::Ok(joined));
             }
+            whole = Some(joined);
+        }
+    }
+
+    async fn answer_line(&mut self) -> Result<AnswerLine> {
+        match line::read::<AnswerLine>(&mut self.reader).await {
+            Ok(Line::Object(line)) => Ok(line),
+            Ok(Line::Nonsense(why)) => Err(damaged(&why)),
+            Ok(Line::TooLong) => Err(damaged("a line is too long")),
             Ok(Line::End) | Err(_) => Err(gone()),
         }
     }
@@ -356,12 +369,30 @@ impl Handle {
         self.rows(Request::History { who: who.to_owned(), before, around: None, after: None, limit }).await
     }
 
-    /// At most `limit` (1 to 1000) rows of a conversation with the row `id` in the middle.
+    /// At most `limit` (1 to 1000) rows of a conversation with the row `id` in the middle: half of them before it.
     ///
     /// # Errors
     /// [`Code::NoSuchMessage`]: not in this conversation.
     pub async fn history_around(&self, who: &str, id: u64, limit: u32) -> Result<HistoryPage> {
-        self.rows(Request::History { who: who.to_owned(), before: None, around: Some(id), after: None, limit }).await
+        let request = Request::History { who: who.to_owned(), before: None, around: Some(id), after: None, limit };
+        let HistoryPage { mut messages, mut more } = self.rows(request).await?;
+        // The page may have ended early, at both ends.
+        while more && let Some(first) = messages.first().map(|message| message.id) {
+            let before = messages.iter().take_while(|message| message.id < id).count();
+            let Some(left) = lacking(limit / 2, before) else { break };
+            let older = self.history(who, Some(first), left).await?;
+            more = older.more;
+            messages.splice(0..0, older.messages);
+        }
+        while let (Some(left), Some(last)) = (lacking(limit, messages.len()), messages.last().map(|last| last.id)) {
+            let newer = self.history_after(who, last, left).await?;
+            messages.extend(newer.messages);
+            if !newer.more {
+                break;
+            }
+        }
+        messages.truncate(limit as usize);
+        Ok(HistoryPage { messages, more })
     }
 
     /// At most `limit` (1 to 1000) rows of a conversation behind the id `after`, oldest first.
@@ -549,6 +580,11 @@ enum StreamLine {
     Answer(AnswerLine),
 }
 
+/// How many rows are still to come, if any.
+fn lacking(limit: u32, rows: usize) -> Option<u32> {
+    limit.checked_sub(u32::try_from(rows).unwrap_or(u32::MAX)).filter(|&left| left > 0)
+}
+
 /// What stands behind these locks is whole at every moment.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -556,6 +592,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn gone() -> Error {
     Error::new(Code::Engine, "the engine has gone away").with_remedy("run the command again; nothing is lost")
+}
+
+fn damaged(why: &str) -> Error {
+    Error::new(Code::Engine, format!("the engine's answer is damaged: {why}"))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -285,7 +285,9 @@ pub struct ChatView {
 pub struct HistoryPage {
     #[allow(missing_docs)]
     pub messages: Vec<MessageView>,
-    /// Whether there are older ones; ask for those before the first id of this page.
+    /// Whether there are older ones; ask for those before the first id of this page. (Of a page of rows behind an id:
+    /// whether there are newer ones; ask for those behind the last id.) A page of long texts holds fewer than were asked
+    /// for, though there are more.
     pub more: bool,
 }
 
@@ -294,7 +296,8 @@ pub struct HistoryPage {
 pub struct FoundPage {
     #[allow(missing_docs)]
     pub hits: Vec<HitView>,
-    /// Whether there are older ones; ask for those before the first id of this page.
+    /// Whether there are older ones; ask for those before the first id of this page. A page of long texts holds fewer than
+    /// were asked for, though there are more.
     pub more: bool,
 }
 

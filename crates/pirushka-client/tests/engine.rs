@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pirushka_client::{
-    AskPassphrase, Code, EngineMode, EventView, Handle, InitOptions, Options, Profile, Protection, Since, WaitFor, init,
+    AskPassphrase, BodyView, Code, EngineMode, EventView, Handle, InitOptions, MessageView, Options, Profile,
+    Protection, Since, WaitFor, init,
 };
 use zeroize::Zeroizing;
 
@@ -272,6 +273,102 @@ async fn a_follower_is_told_when_it_has_caught_up_and_when_the_engine_stops() {
         last = Some(event);
     }
     assert_eq!(last, Some(EventView::Stopping));
+}
+
+/// An address at which nobody is; one may write to it all the same.
+fn address(n: u8) -> String {
+    format!("127.0.0.1:9/{}?k={}", format!("{n:02x}").repeat(32), pirushka_wire::PeerId([1; 32]))
+}
+
+fn text_of(message: &MessageView) -> &str {
+    let BodyView::Text { text } = &message.body else { panic!("{message:?}") };
+    text
+}
+
+/// 60 000 bytes and more of which JSON makes twice as many.
+fn long_text(n: usize) -> String {
+    format!("number {n} {}", "\"\\".repeat(30_000))
+}
+
+async fn send(engine: &Handle, to: &str, text: &str) -> u64 {
+    engine.send(to, text, WaitFor::Queued, Duration::ZERO).await.unwrap().message.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_long_texts_end_early_and_say_that_there_is_more() {
+    for mode in [EngineMode::Background, EngineMode::InProcess] {
+        let place = Place::new(Protection::KeyFile).await;
+        let engine = Handle::join_or_start(&place.profile, Options { mode, ..place.options() }).await.unwrap();
+        engine.contact_add(&address(7), Some("bob")).await.unwrap();
+        let mut ids = Vec::new();
+        for n in 0..40 {
+            ids.push(send(&engine, "bob", &long_text(n)).await);
+        }
+        let (mut newest_first, mut hits, mut oldest_first) = (Vec::new(), Vec::new(), Vec::new());
+        let mut before = None;
+        loop {
+            let page = engine.history("bob", before, 1000).await.unwrap();
+            assert!(!page.messages.is_empty() && page.messages.len() < 40);
+            before = Some(page.messages[0].id);
+            newest_first.extend(page.messages.into_iter().rev());
+            if !page.more {
+                break;
+            }
+        }
+        let mut before = None;
+        loop {
+            let page = engine.search("number", None, before, 1000).await.unwrap();
+            before = Some(page.hits[0].message.id);
+            hits.extend(page.hits.into_iter().rev().map(|hit| hit.message));
+            if !page.more {
+                break;
+            }
+        }
+        let mut after = 0;
+        loop {
+            let page = engine.history_after("bob", after, 1000).await.unwrap();
+            after = page.messages.last().unwrap().id;
+            oldest_first.extend(page.messages);
+            if !page.more {
+                break;
+            }
+        }
+        newest_first.reverse();
+        hits.reverse();
+        assert_eq!(oldest_first.iter().map(|message| message.id).collect::<Vec<_>>(), ids);
+        assert!((0..40).all(|n| text_of(&oldest_first[n]) == long_text(n)));
+        assert!(newest_first == oldest_first && hits == oldest_first);
+        for (middle, limit, expected) in [(20, 20, 10..30), (20, 1, 20..21), (1, 30, 0..30), (39, 7, 36..40)] {
+            let page = engine.history_around("bob", ids[middle], limit).await.unwrap();
+            let shown: Vec<_> = page.messages.iter().map(|message| message.id).collect();
+            assert_eq!((shown.as_slice(), page.more), (&ids[expected.clone()], expected.start > 0), "{middle} {limit}");
+        }
+        engine.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_text_fits_however_json_writes_it_and_lists_of_any_length_come_whole() {
+    let place = Place::new(Protection::KeyFile).await;
+    let engine = place.join_or_start().await;
+    // Of each of these bytes JSON makes six.
+    let longest = format!("needle {}", "\u{1}".repeat(64 * 1024 - 7));
+    for n in 0..30 {
+        engine.contact_add(&address(n), Some(&format!("friend {n}"))).await.unwrap();
+        send(&engine, &format!("friend {n}"), &longest).await;
+    }
+    for n in 30..230 {
+        engine.contact_add(&address(n), Some(&format!("{n}{}", "\"".repeat(60)))).await.unwrap();
+    }
+    assert_eq!(engine.contacts().await.unwrap().len(), 230);
+    let chats = engine.chats().await.unwrap();
+    let last: Vec<_> = chats.iter().map(|chat| text_of(chat.last.as_ref().unwrap())).collect();
+    assert_eq!(last, vec![longest.as_str(); 30]);
+    let page = engine.history("friend 3", None, 1).await.unwrap();
+    assert_eq!(text_of(&page.messages[0]), longest);
+    let found = engine.search("needle", None, None, 20).await.unwrap();
+    assert_eq!((found.hits.len(), found.more), (1, true));
+    engine.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,3 +111,34 @@ fn a_passphrase_is_asked_of_nobody_when_nobody_is_there() {
     alice.ok(&["--passphrase-file", path, "status"]);
     alice.ok(&["status"]);
 }
+
+#[test]
+fn long_conversations_are_shown_found_and_exported_whole() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    bob.plain(&["engine", "stop"]);
+    // JSON makes twice as much of it.
+    let texts: Vec<_> = (0..40).map(|n| format!("number {n} {}", "\"\\".repeat(29_990))).collect();
+    for text in &texts {
+        let sent = alice.json_with(&["send", "bob", "-", "--wait", "queued"], text.as_bytes());
+        assert_eq!(sent.code, 0, "{}", sent.stderr);
+    }
+    let shown = |arguments: &[&str], kind: &str| {
+        let ended = alice.json(arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
+        let objects = ended.objects().into_iter().filter(|object| object["type"] == kind);
+        objects.map(|object| text_of(if kind == "hit" { &object["message"] } else { &object })).collect::<Vec<_>>()
+    };
+    let all = |engine: &[&str]| {
+        assert!(
+            shown(&[engine, &["chat", "history", "bob", "--last", "40"]].concat(), "message") == texts,
+            "{engine:?}"
+        );
+        assert!(shown(&[engine, &["chat", "export", "bob"]].concat(), "message") == texts, "{engine:?}");
+        assert!(shown(&[engine, &["search", "number", "--last", "40"]].concat(), "hit") == texts, "{engine:?}");
+        assert_eq!(shown(&[engine, &["search", "number", "--last", "3"]].concat(), "hit"), texts[37..]);
+    };
+    all(&[]);
+    alice.plain(&["engine", "stop"]);
+    all(&["--no-engine"]);
+}

@@ -91,16 +91,17 @@ fn set(context: &Context, contact: &ContactView) {
 
 async fn history(context: &Context, who: &str, last: u32) -> Outcome {
     let engine = context.engine().await?;
-    let mut messages: Vec<MessageView> = Vec::new();
-    let mut before = None;
-    while let Some(left) = last.checked_sub(u32::try_from(messages.len()).unwrap_or(u32::MAX)).filter(|&n| n > 0) {
+    let (mut pages, mut left, mut before) = (Vec::new(), last, None);
+    while left > 0 {
         let page = engine.history(who, before, left.min(1000)).await.map_err(fault)?;
         before = page.messages.first().map(|message| message.id);
-        messages.splice(0..0, page.messages);
+        left = left.saturating_sub(u32::try_from(page.messages.len()).unwrap_or(u32::MAX));
+        pages.push(page.messages);
         if !page.more || before.is_none() {
             break;
         }
     }
+    let messages: Vec<MessageView> = pages.into_iter().rev().flatten().collect();
     for message in &messages {
         if context.out.json {
             context.out.record("message", message);

@@ -1,7 +1,7 @@
 //! `search`: what was said, with the words marked, and how to see what stands around it.
 
 use owo_colors::OwoColorize as _;
-use pirushka_client::{HitView, SnippetPart};
+use pirushka_client::{FoundPage, Handle, HitView, SnippetPart};
 
 use super::contact::named;
 use crate::args::Search;
@@ -19,24 +19,37 @@ use crate::when;
 pub async fn run(context: &Context, search: Search) -> Outcome {
     let wanted = search.text.join(" ");
     let engine = context.engine().await?;
-    let found = engine.search(&wanted, search.within.as_deref(), search.before, search.last).await.map_err(fault)?;
-    for hit in &found.hits {
+    let FoundPage { hits, more } = newest(&engine, &wanted, &search).await?;
+    for hit in &hits {
         if context.out.json {
             context.out.record("hit", hit);
         } else {
             context.out.say(line(hit));
         }
     }
-    match found.hits.last() {
+    match hits.last() {
         None => context.out.advise(text("search.nothing", &[])),
         Some(newest) => context.out.advise(context.command(&around(newest))),
     }
-    if found.more
-        && let Some(oldest) = found.hits.first()
-    {
+    if more && let Some(oldest) = hits.first() {
         context.out.advise(text("search.more", &[("id", &oldest.message.id.to_string())]));
     }
     Ok(())
+}
+
+/// As many hits as were asked for, if there are so many, page by page.
+async fn newest(engine: &Handle, wanted: &str, search: &Search) -> Outcome<FoundPage> {
+    let (mut pages, mut left, mut before) = (Vec::new(), search.last, search.before);
+    let more = loop {
+        let page = engine.search(wanted, search.within.as_deref(), before, left).await.map_err(fault)?;
+        before = page.hits.first().map(|hit| hit.message.id);
+        left = left.saturating_sub(u32::try_from(page.hits.len()).unwrap_or(u32::MAX));
+        pages.push(page.hits);
+        if !page.more || before.is_none() || left == 0 {
+            break page.more;
+        }
+    };
+    Ok(FoundPage { hits: pages.into_iter().rev().flatten().collect(), more })
 }
 
 /// `#42  14:03  bob  see you at NINE`

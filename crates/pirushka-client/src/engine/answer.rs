@@ -7,7 +7,7 @@ use pirushka_client_core::{Client, ContactId, ContactState, HomeInfo, MessageId,
 use pirushka_wire::{Address, Fingerprint, HomeAddress, PeerId};
 
 use super::core::Core;
-use super::protocol::{Done, Hidden, Request};
+use super::protocol::{Done, Hidden, ROWS_BYTES_MAX, Request, fitting, size};
 use super::{backup, search, wait};
 
 use crate::error::{Code, Error, Result};
@@ -263,7 +263,44 @@ async fn history(core: &Core, contact: ContactId, stretch: Stretch, limit: u32) 
         (None, None) => core.read(move |reader| reader.history(contact, before.map(MessageId), limit)).await?,
     };
     let messages = page.messages.into_iter().map(|message| core.view(message)).collect();
-    Ok(Done::History(HistoryPage { messages, more: page.more }))
+    let page = HistoryPage { messages, more: page.more };
+    Ok(Done::History(match (around, after) {
+        (Some(id), _) => nearest(page, id),
+        (None, Some(_)) => oldest(page),
+        (None, None) => newest(page),
+    }))
+}
+
+/// The newest rows, as many as fit a line.
+fn newest(HistoryPage { mut messages, more }: HistoryPage) -> HistoryPage {
+    let left_out = messages.len().saturating_sub(fitting(messages.iter().rev()));
+    messages.drain(..left_out);
+    HistoryPage { messages, more: more || left_out > 0 }
+}
+
+/// The oldest rows, as many as fit a line.
+fn oldest(HistoryPage { mut messages, more }: HistoryPage) -> HistoryPage {
+    let fitting = fitting(&messages);
+    let more = more || fitting < messages.len();
+    messages.truncate(fitting);
+    HistoryPage { messages, more }
+}
+
+/// The row `id` and those next to it, as many as fit a line.
+fn nearest(HistoryPage { mut messages, mut more }: HistoryPage, id: u64) -> HistoryPage {
+    let sizes: Vec<usize> = messages.iter().map(|message| 1 + size(message)).collect();
+    let middle = messages.iter().position(|message| message.id == id).unwrap_or(0);
+    let (mut from, mut to) = (0, messages.len());
+    while to - from > 1 && sizes[from..to].iter().sum::<usize>() > ROWS_BYTES_MAX {
+        if middle - from >= to - middle {
+            (from, more) = (from + 1, true);
+        } else {
+            to -= 1;
+        }
+    }
+    messages.truncate(to);
+    messages.drain(..from);
+    HistoryPage { messages, more }
 }
 
 /// No message of this id, or none of this conversation.

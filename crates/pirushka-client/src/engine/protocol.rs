@@ -2,6 +2,7 @@
 //!
 //! The engine speaks first, with a [`Greeting`]. Then, as often as the face likes: one [`Request`], one [`Answer`].
 //! [`Request::Subscribe`] is the last request of a connection: from there on the engine writes [`EventView`]s.
+//! An answer with a long list is several lines, all but the last with `"more":true`, whose lists make one together.
 //! A face that needs two things at once opens two connections. Fields and requests are only ever added; a change that
 //! would break an older face raises [`PROTOCOL`].
 
@@ -18,6 +19,9 @@ pub const PROTOCOL: u32 = 1;
 
 /// The longest line, bytes: a text of 64 KiB with every byte escaped, and room.
 pub const LINE_MAX: usize = 512 * 1024;
+
+/// What of it rows of a list may take together, bytes of JSON; any one row takes less.
+pub(crate) const ROWS_BYTES_MAX: usize = LINE_MAX - 1024;
 
 /// The first line of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ pub struct AnswerLine {
     #[allow(missing_docs)]
     #[serde(flatten)]
     pub answer: Answer,
+    /// The next line goes on with the list of this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// A line from the engine that tells.
@@ -248,4 +255,60 @@ pub enum Done {
     Found(FoundPage),
     Backup(Box<BackupView>),
     Secret(Hidden),
+}
+
+impl AnswerLine {
+    pub(super) fn of(answer: Answer) -> Self {
+        Self { v: PROTOCOL, answer, more: false }
+    }
+}
+
+impl Done {
+    /// The answer in pieces that fit a line each: a list may need several, everything else is one.
+    pub(super) fn into_pieces(self) -> Vec<Self> {
+        match self {
+            Self::Invites(list) => cut(list, Self::Invites),
+            Self::Contacts(list) => cut(list, Self::Contacts),
+            Self::Chats(list) => cut(list, Self::Chats),
+            whole => vec![whole],
+        }
+    }
+
+    /// Puts the piece that came behind this one to it; `None` if it is none.
+    pub(crate) fn joined(mut self, piece: Self) -> Option<Self> {
+        match (&mut self, piece) {
+            (Self::Invites(list), Self::Invites(more)) => list.extend(more),
+            (Self::Contacts(list), Self::Contacts(more)) => list.extend(more),
+            (Self::Chats(list), Self::Chats(more)) => list.extend(more),
+            _ => return None,
+        }
+        Some(self)
+    }
+}
+
+fn cut<T: Serialize>(mut rows: Vec<T>, piece: fn(Vec<T>) -> Done) -> Vec<Done> {
+    let mut pieces = Vec::new();
+    loop {
+        let rest = rows.split_off(fitting(&rows).min(rows.len()));
+        pieces.push(piece(rows));
+        if rest.is_empty() {
+            return pieces;
+        }
+        rows = rest;
+    }
+}
+
+/// How many of the rows, from the first on, fit a line together; at least one.
+pub(super) fn fitting<'a, T: Serialize + 'a>(rows: impl IntoIterator<Item = &'a T>) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&T| {
+        bytes += 1 + size(*row);
+        bytes <= ROWS_BYTES_MAX
+    };
+    rows.into_iter().take_while(fits).count().max(1)
+}
+
+/// Bytes of JSON.
+pub(super) fn size(row: &impl Serialize) -> usize {
+    serde_json::to_vec(row).map_or(0, |json| json.len())
 }

@@ -4,7 +4,7 @@ use pirushka_client_core::MessageId;
 
 use super::answer::{bounded, find};
 use super::core::Core;
-use super::protocol::Done;
+use super::protocol::{Done, fitting};
 use crate::error::Result;
 use crate::view::{FoundPage, HitView, SnippetPart};
 
@@ -25,5 +25,9 @@ pub(super) async fn run(
         message: core.view(hit.message),
         snippet: hit.snippet.into_iter().map(|(text, hit)| SnippetPart { text, hit }).collect(),
     });
-    Ok(Done::Found(FoundPage { hits: hits.collect(), more: found.more }))
+    let mut hits: Vec<HitView> = hits.collect();
+    // The newest stay.
+    let left_out = hits.len().saturating_sub(fitting(hits.iter().rev()));
+    hits.drain(..left_out);
+    Ok(Done::Found(FoundPage { hits, more: found.more || left_out > 0 }))
 }

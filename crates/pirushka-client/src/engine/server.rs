@@ -41,7 +41,7 @@ pub(crate) async fn serve(core: Arc<Core>, stream: impl AsyncRead + AsyncWrite) 
     let mut reader = BufReader::new(reader);
     let Some(_present) = Present::new(&core) else {
         let full = Error::new(Code::Engine, format!("{FACES_MAX} programs are connected to this engine already"));
-        let _ = line::write(&mut writer, &answered(Err(full))).await;
+        let _ = say(&mut writer, Err(full)).await;
         return;
     };
     let ended = tokio::select! {
@@ -69,7 +69,7 @@ async fn converse(
                 return stream::run(core, from, reader, writer).await;
             }
             Line::Object(RequestLine { v: PROTOCOL, request: Request::Stop }) => {
-                line::write(writer, &answered(Ok(Done::Nothing))).await?;
+                say(writer, Ok(Done::Nothing)).await?;
                 core.stop.send_replace(true);
                 return Ok(());
             }
@@ -83,18 +83,18 @@ async fn converse(
             }
             // Of a newer or older face, all that is understood is that the engine shall make room.
             Line::Object(RequestLine { request: Request::Stop, .. }) => {
-                line::write(writer, &answered(Ok(Done::Nothing))).await?;
+                say(writer, Ok(Done::Nothing)).await?;
                 core.stop.send_replace(true);
                 return Ok(());
             }
             Line::Object(RequestLine { v, .. }) => Err(bad(format!("version {v} of the engine's protocol"))),
             Line::Nonsense(why) => Err(bad(format!("not a request: {why}"))),
             Line::TooLong => {
-                return line::write(writer, &answered(Err(bad("a line is too long")))).await;
+                return say(writer, Err(bad("a line is too long"))).await;
             }
             Line::End => return Ok(()),
         };
-        line::write(writer, &answered(outcome)).await?;
+        say(writer, outcome).await?;
     }
 }
 
@@ -102,10 +102,15 @@ fn bad(what: impl Into<String>) -> Error {
     Error::new(Code::BadInput, what)
 }
 
-fn answered(outcome: Result<Done>) -> AnswerLine {
-    let answer = match outcome {
-        Ok(done) => Answer::Ok(done),
-        Err(error) => Answer::Error(error),
+/// An answer, in as many lines as it needs.
+async fn say(writer: &mut (impl AsyncWrite + Unpin), outcome: Result<Done>) -> io::Result<()> {
+    let pieces = match outcome {
+        Ok(done) => done.into_pieces(),
+        Err(error) => return line::write(writer, &AnswerLine::of(Answer::Error(error))).await,
     };
-    AnswerLine { v: PROTOCOL, answer }
+    let last = pieces.len().saturating_sub(1);
+    for (n, piece) in pieces.into_iter().enumerate() {
+        line::write(writer, &AnswerLine { more: n < last, ..AnswerLine::of(Answer::Ok(piece)) }).await?;
+    }
+    Ok(())
 }

@@ -32,7 +32,7 @@ pub(super) async fn run(
         ended = tell(core, from, writer) => match ended {
             Ok(ended) => ended,
             Err(error) => {
-                return line::write(writer, &AnswerLine { v: PROTOCOL, answer: Answer::Error(error) }).await;
+                return line::write(writer, &AnswerLine::of(Answer::Error(error))).await;
             }
         },
         () = core.stopping() => Ok(()),

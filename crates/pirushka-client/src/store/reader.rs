@@ -31,9 +31,12 @@ pub struct Chat {
 pub struct Page {
     #[allow(missing_docs)]
     pub messages: Vec<Message>,
-    /// Whether there are older ones.
+    /// Whether there are more: a page may end before the wished number of rows.
     pub more: bool,
 }
+
+/// A page with more than this, bytes, ends early.
+const PAGE_BYTES: usize = crate::engine::protocol::LINE_MAX;
 
 pub(super) fn newest_cursor(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT max(coalesce((SELECT max(change) FROM message), 0),
@@ -96,34 +99,29 @@ impl Reader {
         found.map(|parts| self.message_of(&parts)).transpose()
     }
 
-    /// At most `limit` rows of a conversation before the id `before`, or the newest.
+    /// At most `limit` rows of a conversation before the id `before`, or the newest; fewer of long ones.
     ///
     /// # Errors
     /// As [`Reader::cursor`].
     pub fn history(&self, contact: ContactId, before: Option<MessageId>, limit: u32) -> Result<Page> {
         let before = before.and_then(|id| i64::try_from(id.0).ok()).unwrap_or(i64::MAX);
         let sql = "SELECT value, state, seen FROM message WHERE contact = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
-        let mut messages = self.messages(sql, (contact.0, before, i64::from(limit) + 1))?;
-        let more = messages.len() > limit as usize;
-        messages.truncate(limit as usize);
-        messages.reverse();
-        Ok(Page { messages, more })
+        let mut page = self.page(sql, (contact.0, before, i64::from(limit) + 1), limit)?;
+        page.messages.reverse();
+        Ok(page)
     }
 
-    /// At most `limit` rows of a conversation behind the id `after`.
+    /// At most `limit` rows of a conversation behind the id `after`; fewer of long ones.
     ///
     /// # Errors
     /// As [`Reader::cursor`].
     pub fn history_after(&self, contact: ContactId, after: MessageId, limit: u32) -> Result<Page> {
         let after = i64::try_from(after.0).unwrap_or(i64::MAX);
         let sql = "SELECT value, state, seen FROM message WHERE contact = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
-        let mut messages = self.messages(sql, (contact.0, after, i64::from(limit) + 1))?;
-        let more = messages.len() > limit as usize;
-        messages.truncate(limit as usize);
-        Ok(Page { messages, more })
+        self.page(sql, (contact.0, after, i64::from(limit) + 1), limit)
     }
 
-    /// At most `limit` rows of a conversation with the row `id` in the middle: half of them before it.
+    /// At most `limit` rows of a conversation with the row `id` in the middle: half of them before it; fewer of long ones.
     ///
     /// # Errors
     /// As [`Reader::cursor`].
@@ -132,7 +130,7 @@ impl Reader {
         let from = i64::try_from(id.0).unwrap_or(i64::MAX);
         let left = limit - u32::try_from(page.messages.len()).unwrap_or(limit);
         let sql = "SELECT value, state, seen FROM message WHERE contact = ?1 AND id >= ?2 ORDER BY id LIMIT ?3";
-        page.messages.extend(self.messages(sql, (contact.0, from, left))?);
+        page.messages.extend(self.page(sql, (contact.0, from, left), left)?.messages);
         Ok(page)
     }
 
@@ -168,9 +166,29 @@ impl Reader {
             .collect()
     }
 
-    fn messages(&self, sql: &str, parameters: impl Params) -> Result<Vec<Message>> {
-        let rows = self.rows(sql, parameters, |row| Parts::of(row, 0))?;
-        rows.iter().map(|parts| self.message_of(parts)).collect()
+    fn page(&self, sql: &str, parameters: impl Params, limit: u32) -> Result<Page> {
+        let (rows, more) = self.first_rows(sql, parameters, limit)?;
+        let messages = rows.iter().map(|parts| self.message_of(parts)).collect::<Result<_>>()?;
+        Ok(Page { messages, more })
+    }
+
+    /// The first rows, at most `limit` and (but for the first) no more than [`PAGE_BYTES`] of them; whether there are more.
+    pub(super) fn first_rows(&self, sql: &str, parameters: impl Params, limit: u32) -> Result<(Vec<Parts>, bool)> {
+        let read = || -> rusqlite::Result<(Vec<Parts>, bool)> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut found = statement.query(parameters)?;
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = found.next()? {
+                let parts = Parts::of(row, 0)?;
+                bytes += parts.value.len();
+                if rows.len() == limit as usize || (!rows.is_empty() && bytes > PAGE_BYTES) {
+                    return Ok((rows, true));
+                }
+                rows.push(parts);
+            }
+            Ok((rows, false))
+        };
+        read().map_err(|e| named(&self.path, &e))
     }
 
     pub(super) fn rows<T>(

@@ -2,7 +2,7 @@
 
 use pirushka_client_core::{ContactId, Message, MessageBody, MessageId};
 
-use super::reader::{Parts, Reader};
+use super::reader::Reader;
 use super::words::{Piece, Question};
 use crate::error::Result;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 pub struct Found {
     #[allow(missing_docs)]
     pub hits: Vec<Hit>,
-    /// Whether there are older ones.
+    /// Whether there are older ones: a page may end before the wished number of hits.
     pub more: bool,
 }
 
@@ -25,7 +25,8 @@ pub struct Hit {
 }
 
 impl Reader {
-    /// The newest `limit` texts, of those before the id `before`, that hold every word and phrase of `text`.
+    /// The newest `limit` texts, of those before the id `before`, that hold every word and phrase of `text`; fewer
+    /// of long ones.
     ///
     /// # Errors
     /// [`crate::Code::BadInput`] where there is no word to look for; else as [`Reader::cursor`].
@@ -42,10 +43,9 @@ impl Reader {
                    WHERE word MATCH ?1 AND word.rowid < ?2 AND (?3 IS NULL OR m.contact = ?3)
                    ORDER BY word.rowid DESC LIMIT ?4";
         let parameters = (question.expression(), before, contact.map(|contact| contact.0), i64::from(limit) + 1);
-        let rows = self.rows(sql, parameters, |row| Parts::of(row, 0))?;
-        let more = rows.len() > limit as usize;
+        let (rows, more) = self.first_rows(sql, parameters, limit)?;
         let mut hits = Vec::with_capacity(rows.len());
-        for parts in rows.iter().take(limit as usize) {
+        for parts in &rows {
             let message = self.message_of(parts)?;
             let snippet = match &message.body {
                 MessageBody::Text(text) => question.snippet(text),
