@@ -189,6 +189,11 @@ impl Driver {
         let _ = self.jobs.send(Order::Quit).await;
     }
 
+    /// Returns when the driver's thread has ended or is about to, for whatever reason: nothing is answered any more.
+    pub(crate) async fn ended(&self) {
+        self.jobs.closed().await;
+    }
+
     pub(crate) fn board(&self) -> &Board {
         &self.board
     }

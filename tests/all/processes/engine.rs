@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::stage::{Stage, text_of, until};
+use super::stage::{Person, Stage, text_of, until};
 
 #[test]
 fn recv_follow_and_send_work_side_by_side() {
@@ -141,4 +141,40 @@ fn long_conversations_are_shown_found_and_exported_whole() {
     all(&[]);
     alice.plain(&["engine", "stop"]);
     all(&["--no-engine"]);
+}
+
+/// T33: not even its log can be written.
+#[test]
+fn t33_an_engine_outlives_a_full_disk_and_goes_on_when_there_is_room_again() {
+    let stage = Stage::new();
+    let (_one, _two, alice, bob) = stage.two_friends();
+    alice.plain(&["engine", "stop"]);
+    let log = alice.home.join("profiles/default/engine.log");
+    std::fs::remove_file(&log).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    let engine = start_that_bears_limits(&alice);
+    let room = |bytes: &str| {
+        let limit = ["--pid".to_owned(), engine.to_string(), format!("--fsize={bytes}:unlimited")];
+        assert!(Command::new("prlimit").args(limit).status().unwrap().success());
+    };
+    room("0");
+    for n in 0..3 {
+        let refused = alice.json(&["send", "bob", "no room for this", "--wait", "queued"]);
+        assert!(refused.code != 0 && refused.error() != "engine", "{n}: {refused:?}");
+    }
+    room("unlimited");
+    until("room", || alice.json(&["send", "bob", "there is room", "--wait", "queued"]).code == 0);
+    assert_eq!(alice.engine_pid(), engine);
+    assert_eq!(bob.follow(&["recv", "--follow"]).lines.next("the text")["body"]["text"], "there is room");
+}
+
+/// Starts an engine that is not killed, but gets an error, where it would write more than a limit allows.
+fn start_that_bears_limits(person: &Person) -> u32 {
+    let command = person.command(&["status", "--json"]);
+    let mut shell = Command::new("sh");
+    shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    person.engine_pid()
 }

@@ -1,5 +1,7 @@
 //! `engine`: the process that keeps a profile reachable.
 
+use std::io::{Result, Write};
+
 use pirushka_client::Handle;
 use pirushka_client::settings::Key;
 
@@ -25,7 +27,28 @@ pub async fn run(context: &Context, background: bool) -> Outcome {
 /// What the engine remarks goes to stderr; of one in the background that is `engine.log`.
 fn log(level: &str) {
     let level = level.parse().unwrap_or(tracing_subscriber::filter::LevelFilter::WARN);
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(|| Lenient(std::io::stderr()))
+        .with_ansi(false)
+        // Reporting that stderr takes nothing would panic, on stderr.
+        .log_internal_errors(false)
+        .try_init();
+}
+
+/// Writes what can be written: on a full disk remarks are lost, and nothing else.
+struct Lenient<W>(W);
+
+impl<W: Write> Write for Lenient<W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }
 
 /// `engine stop`
@@ -43,4 +66,31 @@ pub async fn stop(context: &Context) -> Outcome {
         text(if was_running { "engine.stopped" } else { "engine.none" }, &[])
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk without room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[test]
+    fn a_remark_that_cannot_be_written_is_lost_in_silence_and_one_that_can_is_written() {
+        let mut full = Lenient(Full);
+        full.write_all(b"remark\n").and_then(|()| full.flush()).unwrap();
+        let mut roomy = Lenient(Vec::new());
+        roomy.write_all(b"remark\n").unwrap();
+        assert_eq!(roomy.0, b"remark\n");
+    }
 }

@@ -134,6 +134,8 @@ impl Engine {
             () = accept(&core, &listener) => {}
             () = idle_for(&core, idle) => tracing::info!("idle"),
             () = core.stopping() => tracing::info!("asked to stop"),
+            // Without it nothing can be answered; the next command starts an engine that can.
+            () = core.driver.ended() => tracing::error!("the client's loop has ended"),
             _ = terminate.recv() => tracing::info!("terminated"),
             _ = interrupt.recv() => tracing::info!("interrupted"),
         }
@@ -144,8 +146,11 @@ impl Engine {
         let mut faces = core.faces.subscribe();
         let _ = tokio::time::timeout(FAREWELL, faces.wait_for(|faces| *faces == 0)).await;
         core.driver.quit().await;
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        Ok(())
+        match tokio::task::spawn_blocking(move || thread.join()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::new(Code::Unexpected, "the client's loop broke off")
+                .with_remedy("run the command again; nothing is lost")),
+        }
     }
 }
 
@@ -195,5 +200,29 @@ async fn idle_for(core: &Core, idle: Option<Duration>) {
         if tokio::time::timeout(idle, came).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::ProfileLock;
+    use crate::{InitOptions, Protection};
+
+    #[tokio::test]
+    async fn an_engine_whose_driver_broke_off_ends_and_makes_room_for_the_next() {
+        let home = tempfile::tempdir().unwrap();
+        let profile = Profile::at(home.path(), None).unwrap();
+        let options = InitOptions { name: "alice".into(), home: None, protection: Protection::KeyFile };
+        crate::init(&profile, options).await.unwrap();
+        let engine = Engine::open(&profile, None, true).await.unwrap();
+        let driver = engine.core.driver.clone();
+        let living = tokio::spawn(engine.live(None));
+        let error = driver.call::<(), _>(|_, _| panic!("says the test")).await.unwrap_err();
+        assert_eq!(error.code, Code::Engine);
+        let ended = tokio::time::timeout(Duration::from_secs(10), living).await.unwrap().unwrap();
+        assert_eq!(ended.unwrap_err().code, Code::Unexpected);
+        assert!(!profile.socket_path().exists());
+        ProfileLock::take(&profile).unwrap();
     }
 }
