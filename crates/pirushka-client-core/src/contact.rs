@@ -81,6 +81,10 @@ pub(crate) struct GapRow {
     /// Numbers in the midst of a wide gap that have a place, ascending, each with its distance from the marker.
     #[n(3)]
     pub(crate) anchors: Option<Vec<(u64, u64)>>,
+    /// Which places have been given away, a bit for each: of two numbers that want the same one, one gets none.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) given: Option<Vec<u8>>,
 }
 
 impl GapRow {
@@ -118,7 +122,17 @@ impl GapRow {
         } else {
             return None;
         };
-        Some(MessageId(self.marker.0 + place))
+        self.give(place).then_some(MessageId(self.marker.0 + place))
+    }
+
+    /// Whether this place was free; it is not any more.
+    fn give(&mut self, place: u64) -> bool {
+        let given = self.given.get_or_insert_with(|| vec![0; GAP_WIDTH_MAX as usize / 8 + 1]);
+        let Some(byte) = usize::try_from(place / 8).ok().and_then(|at| given.get_mut(at)) else { return false };
+        let bit = 1 << (place % 8);
+        let is_free = *byte & bit == 0;
+        *byte |= bit;
+        is_free
     }
 }
 
@@ -622,4 +636,52 @@ fn range_set(ranges: &[(u64, u64)]) -> RangeSet {
         set.insert_range(first, last);
     }
     set
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_two_numbers_of_a_gap_get_one_place(
+            width in prop_oneof![1u64..40, 1000u64..1100, Just(1 << 40)],
+            wanted in prop::collection::vec((any::<u64>(), 0u64..600, any::<bool>()), 1..200),
+        ) {
+            let (first_seq, last_seq) = (8, 7 + width);
+            let marker = MessageId(100);
+            let mut gap = GapRow { first_seq, last_seq, marker, anchors: None, given: None };
+            let (mut numbers, mut places) = (BTreeSet::new(), BTreeSet::new());
+            for (anywhere, near, from_above) in wanted {
+                let seq = match (anywhere % 3, from_above) {
+                    (0, _) => first_seq + anywhere % width,
+                    (_, false) => first_seq + near % width,
+                    (_, true) => last_seq - near % width,
+                };
+                if !numbers.insert(seq) {
+                    continue;
+                }
+                if let Some(place) = gap.place_of(seq) {
+                    prop_assert!(place > marker && place.0 <= marker.0 + GapRow::places(first_seq, last_seq));
+                    prop_assert!(places.insert(place), "{seq} is put where another stands");
+                } else {
+                    prop_assert!(width > GAP_WIDTH_MAX, "where everything fits everything has a place");
+                }
+            }
+        }
+    }
+
+    /// Ten texts from before a jump, then single ones of eight restarts, the newest first.
+    #[test]
+    fn late_texts_of_many_restarts_keep_off_the_places_of_earlier_ones() {
+        let (first_seq, last_seq) = (8, 1 << 40);
+        let mut gap = GapRow { first_seq, last_seq, marker: MessageId(100), anchors: None, given: None };
+        let restarts = (1..=8).rev().map(|n| n << 36);
+        let places: Vec<_> = (8..18).chain(restarts).filter_map(|seq| gap.place_of(seq)).collect();
+        assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len());
+    }
 }

@@ -90,7 +90,7 @@ impl Client {
         }
         let marker = self.profile.take_messages(1 + GapRow::places(first_seq, last_seq));
         self.profile.save(&mut self.writes);
-        contact.row.gaps.push(GapRow { first_seq, last_seq, marker, anchors: None });
+        contact.row.gaps.push(GapRow { first_seq, last_seq, marker, anchors: None, given: None });
         let excess = contact.row.gaps.len().saturating_sub(GAPS_MAX);
         contact.row.gaps.drain(..excess);
         self.mark_gap(now, id, marker, first_seq, missing);
@@ -168,7 +168,8 @@ impl Client {
             stored_ms: now.wall_ms,
             state: MessageState::Received,
             body: MessageBody::Gap { missing },
-            seen: true,
+            // News like a text; the store keeps that it was seen when it shrinks.
+            seen: false,
         });
     }
 

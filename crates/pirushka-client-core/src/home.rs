@@ -353,6 +353,10 @@ impl Client {
     }
 
     pub(crate) fn publish_bundle(&mut self, now: Now, id: HomeId) {
+        // Whoever knocks by my keys would be heard by the copy of me that gets the pushes, which has others.
+        if self.homes.get(&id).is_none_or(|home| home.state == HomeState::Superseded) {
+            return;
+        }
         let card = self.sign_card(now);
         let first = self.home_order().first() == Some(&id);
         let bundle = self.publishable_bundle(now, &card, first);
@@ -399,7 +403,7 @@ impl Client {
                 self.count("envelope for a queue of another home peer");
             }
             push_class::CONTACT => self.take_envelope(now, queue, body),
-            push_class::INTRO => self.take_intro_part(now, body),
+            push_class::INTRO => self.take_intro_part(now, id, body),
             _ => self.count("push of an unknown class"),
         }
         self.acknowledge(id, delivery);
@@ -451,6 +455,14 @@ impl Client {
         if home.state != state && !quiet {
             home.state = state;
             home.since_ms = now.wall_ms;
+            let down_ms = match state {
+                HomeState::Unavailable => home.row.down_ms.or(Some(now.wall_ms)),
+                HomeState::Connecting => home.row.down_ms,
+                HomeState::Online | HomeState::Superseded | HomeState::InviteNeeded | HomeState::WorkTooHard => None,
+            };
+            if std::mem::replace(&mut home.row.down_ms, down_ms) != down_ms {
+                home.row.save(&mut self.writes);
+            }
             self.settle_homes = true;
             self.events.push_back(Event::Home { peer: home.dial.peer.clone(), state });
         }

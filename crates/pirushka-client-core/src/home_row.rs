@@ -61,6 +61,9 @@ pub(crate) struct HomeRow {
     /// Another address of the same peer, as text, that counts as soon as it answers ([`crate::relocate`]).
     #[n(10)]
     pub(crate) moving_to: Option<String>,
+    /// Since when it has been unavailable, Unix milliseconds, over restarts of the client.
+    #[n(11)]
+    pub(crate) down_ms: Option<u64>,
 }
 
 impl HomeRow {
@@ -77,6 +80,7 @@ impl HomeRow {
             restarted_ms: None,
             invites_below: 0,
             moving_to: None,
+            down_ms: None,
         }
     }
 

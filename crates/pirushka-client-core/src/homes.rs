@@ -169,6 +169,7 @@ impl Client {
             if like { self.stay(now, id) } else { self.try_address(now, id, address) }
         } else {
             row.address = address.to_string();
+            row.moving_to = None;
             self.close_home(now, id);
             self.begin_home(now, row);
         }
@@ -197,6 +198,7 @@ impl Client {
         }
         if self.started {
             self.wake_home(now, id);
+            self.wake_trial(now, id, false);
         }
     }
 
@@ -251,6 +253,7 @@ impl Client {
         let event = home_event(home);
         self.events.push_back(event);
         self.close_home(now, id);
+        self.forget_intros_of(id);
         for other in self.homes.values_mut().filter(|home| home.row.replaces.contains(&id)) {
             other.row.replaces.retain(|replaced| *replaced != id);
             other.row.save(&mut self.writes);
@@ -393,7 +396,7 @@ impl Client {
             };
             // Nothing of what was said before everybody knew is still there.
             let drained = home.holds.is_some_and(|(messages, at_ms)| messages == 0 && at_ms > since_ms);
-            let is_dead = now.wall_ms.saturating_sub(home.since_ms) >= DEAD_MS;
+            let is_dead = home.row.down_ms.is_some_and(|down_ms| now.wall_ms.saturating_sub(down_ms) >= DEAD_MS);
             let rest = match home.state {
                 // Who holds an address with it may have no other. So what is down for a while is not dead.
                 HomeState::Unavailable => is_dead || !self.invites.iter().any(open),

@@ -13,29 +13,38 @@ use pirushka_wire::{IntroId, Now};
 use crate::api::{ContactId, ContactState, Event, Table};
 use crate::client::Client;
 use crate::contact::Contact;
+use crate::home_row::HomeId;
 use crate::limits::{CONTACTS_MAX, REQUESTS_MAX};
 
 /// How many finished introductions are remembered: their parts may come again.
 const DONE_MAX: usize = 64;
 
 /// Introductions of which parts are missing. The parts are on disk, so that the peer can forget each at once: a peer
-/// whose window is full of parts that wait for each other would never send the last.
+/// whose window is full of parts that wait for each other would never send the last. What one home pushes is not mixed
+/// with what another does: a bad one could spoil what the good one brings.
 #[derive(Debug, Default)]
 pub(crate) struct Intros {
+    by_home: BTreeMap<HomeId, FromHome>,
+    done: VecDeque<IntroId>,
+}
+
+#[derive(Debug, Default)]
+struct FromHome {
     reassembly: IntroReassembly,
     /// Number of parts of each that is unfinished.
     open: BTreeMap<IntroId, u8>,
-    done: VecDeque<IntroId>,
 }
 
 impl Intros {
     /// A part that was on disk.
     pub(crate) fn load(&mut self, key: &[u8], bytes: &[u8]) -> Option<()> {
-        let (intro, rest) = key.split_first_chunk::<16>()?;
+        let (home, rest) = key.split_first_chunk::<4>()?;
+        let (intro, rest) = rest.split_first_chunk::<16>()?;
         let &[n, i] = rest else { return None };
         let part = IntroPart { intro: IntroId(*intro), n, i, bytes };
-        self.open.insert(part.intro, part.n);
-        self.reassembly.insert(&part).ok().map(drop)
+        let from = self.by_home.entry(HomeId(u32::from_be_bytes(*home))).or_default();
+        from.open.insert(part.intro, part.n);
+        from.reassembly.insert(&part).ok().map(drop)
     }
 
     #[cfg(test)]
@@ -44,31 +53,47 @@ impl Intros {
     }
 }
 
-fn part_key(intro: IntroId, n: u8, i: u8) -> Vec<u8> {
-    let mut key = intro.0.to_vec();
+/// The length of a key in earlier versions.
+pub(crate) const INTRO_KEY_WITHOUT_HOME: usize = 18;
+
+/// `home u32 | intro id[16] | n u8 | i u8`
+fn part_key(home: HomeId, intro: IntroId, n: u8, i: u8) -> Vec<u8> {
+    let mut key = home.0.to_be_bytes().to_vec();
+    key.extend(intro.0);
     key.extend([n, i]);
     key
 }
 
 impl Client {
     /// One part of an introduction.
-    pub(crate) fn take_intro_part(&mut self, now: Now, body: &[u8]) {
+    pub(crate) fn take_intro_part(&mut self, now: Now, home: HomeId, body: &[u8]) {
         let Ok(part) = IntroPart::decode(body) else { return self.count("introduction part that does not decode") };
         if self.intros.done.contains(&part.intro) {
             return;
         }
-        if *self.intros.open.entry(part.intro).or_insert(part.n) != part.n {
-            return self.count("introduction part that contradicts earlier ones");
+        // Where parts do not fit each other or their name, one is not what its author sent, and nobody knows which. They
+        // may come again, or from a better peer.
+        let from = self.intros.by_home.entry(home).or_default();
+        if from.reassembly.contradicts(&part) {
+            from.reassembly.forget(&part.intro);
+            self.forget_closed_intros();
+            self.count("introduction part that contradicts earlier ones");
         }
-        if self.intros.reassembly.is_altered(&part) {
-            // One of them is not what its author sent, nobody knows which. They may come again, from a better peer.
-            self.intros.reassembly.forget(&part.intro);
-            self.intros.open.remove(&part.intro);
-            (0..part.n).for_each(|i| self.writes.delete(Table::Intro, part_key(part.intro, part.n, i)));
+        let from = self.intros.by_home.entry(home).or_default();
+        if from.reassembly.is_altered(&part) {
+            from.reassembly.forget(&part.intro);
+            self.forget_closed_intros();
             return self.count("introduction that is not what its name says");
         }
-        self.writes.put(Table::Intro, part_key(part.intro, part.n, part.i), part.bytes.to_vec());
-        let whole = self.intros.reassembly.insert(&part);
+        let from = self.intros.by_home.entry(home).or_default();
+        from.open.insert(part.intro, part.n);
+        let whole = from.reassembly.insert(&part);
+        self.writes.put(Table::Intro, part_key(home, part.intro, part.n, part.i), part.bytes.to_vec());
+        if !matches!(whole, Ok(None)) {
+            self.intros.done.push_back(part.intro);
+            let excess = self.intros.done.len().saturating_sub(DONE_MAX);
+            self.intros.done.drain(..excess);
+        }
         match whole {
             Ok(None) => {}
             Ok(Some(intro)) => self.take_intro(now, &intro),
@@ -77,19 +102,26 @@ impl Client {
         self.forget_closed_intros();
     }
 
+    /// Nothing more is expected of a home that I have left.
+    pub(crate) fn forget_intros_of(&mut self, home: HomeId) {
+        if let Some(from) = self.intros.by_home.get_mut(&home) {
+            from.reassembly = IntroReassembly::default();
+            self.forget_closed_intros();
+            self.intros.by_home.remove(&home);
+        }
+    }
+
     /// Deletes the parts of what is finished or was displaced.
     fn forget_closed_intros(&mut self) {
-        let Intros { reassembly, open, done } = &mut self.intros;
-        let unfinished: BTreeSet<IntroId> = reassembly.unfinished().collect();
-        for (&intro, &n) in open.iter().filter(|(intro, _)| !unfinished.contains(*intro)) {
-            for i in 0..n {
-                self.writes.delete(Table::Intro, part_key(intro, n, i));
+        let Intros { by_home, done } = &mut self.intros;
+        for (&home, FromHome { reassembly, open }) in by_home {
+            done.iter().for_each(|intro| reassembly.forget(intro));
+            let unfinished: BTreeSet<IntroId> = reassembly.unfinished().collect();
+            for (&intro, &n) in open.iter().filter(|(intro, _)| !unfinished.contains(*intro)) {
+                (0..n).for_each(|i| self.writes.delete(Table::Intro, part_key(home, intro, n, i)));
             }
-            done.push_back(intro);
+            open.retain(|intro, _| unfinished.contains(intro));
         }
-        open.retain(|intro, _| unfinished.contains(intro));
-        let excess = done.len().saturating_sub(DONE_MAX);
-        done.drain(..excess);
     }
 
     /// A whole introduction from the intro inbox.

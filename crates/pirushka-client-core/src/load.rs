@@ -14,7 +14,7 @@ use crate::client::{Client, rng_from};
 use crate::config::ClientConfig;
 use crate::contact::{Contact, ContactRow};
 use crate::home_row::{HomeId, HomeRow};
-use crate::intro::Intros;
+use crate::intro::{INTRO_KEY_WITHOUT_HOME, Intros};
 use crate::invite::InviteRow;
 use crate::memory::MemoryRow;
 use crate::names::checked_name;
@@ -117,6 +117,11 @@ impl Client {
             client.memory.insert(Fingerprint(key), row);
         }
         for (key, value) in table(Table::Intro) {
+            if key.len() == INTRO_KEY_WITHOUT_HOME {
+                // As earlier versions kept them. Whoever knocks is patient, and offers them again.
+                client.writes.delete(Table::Intro, key);
+                continue;
+            }
             client.intros.load(&key, &value).ok_or(DamagedRow(Table::Intro))?;
         }
         client.load_conversations(table(Table::Conversation), table(Table::Vanishing))?;

@@ -86,7 +86,9 @@ impl Route {
     }
 
     fn forget_requests(&mut self) {
-        self.asked.clear();
+        for request in std::mem::take(&mut self.asked).into_keys() {
+            self.dial.link.cancel(request);
+        }
         self.lookup = None;
         self.looking_up = false;
     }

@@ -10,9 +10,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::contact::Contact;
+use crate::home_row::HomeId;
 use crate::outbox::ItemKind;
 use crate::{Client, ClientConfig, ContactId, ContactState, Event, MessageBody, Table};
 
+/// The home of whoever sits at the desk.
+const HOME: HomeId = HomeId(1);
 const NOW: Now = Now { mono_us: 1_000_000, wall_ms: 1_793_491_200_000 };
 
 /// A client that knows bob, and its disk.
@@ -150,12 +153,12 @@ fn t26_parts_of_introductions_that_contradict_each_other_leave_a_profile_that_lo
     let mut desk = Desk::new();
     let part = |n: u8, i: u8| [&[1; 16], &[n, i][..], b"nonsense"].concat();
     for (n, i) in [(2, 0), (1, 0), (2, 0), (3, 1)] {
-        desk.client.take_intro_part(NOW, &part(n, i));
+        desk.client.take_intro_part(NOW, HOME, &part(n, i));
         desk.restart();
     }
-    desk.client.take_intro_part(NOW, &part(2, 1));
+    desk.client.take_intro_part(NOW, HOME, &part(2, 1));
     desk.restart();
-    assert_eq!(desk.rows(Table::Intro), 0);
+    assert_eq!(desk.rows(Table::Intro), 1, "the last is as good as any");
 }
 
 #[test]
@@ -240,15 +243,44 @@ fn t25_an_introduction_that_a_peer_altered_does_not_stand_in_the_way_of_the_true
     let parts = [b"one".to_vec(), b"two".to_vec()];
     let intro = pirushka_identity::intro_id(&parts);
     let body = |i: u8, bytes: &[u8]| [&intro.0[..], &[2, i], bytes].concat();
-    desk.client.take_intro_part(NOW, &body(0, b"odd"));
-    desk.client.take_intro_part(NOW, &body(1, b"two"));
+    desk.client.take_intro_part(NOW, HOME, &body(0, b"odd"));
+    desk.client.take_intro_part(NOW, HOME, &body(1, b"two"));
     desk.restart();
     assert_eq!((desk.rows(Table::Intro), desk.client.intros.is_done(intro)), (0, false));
     for (i, part) in parts.iter().enumerate() {
         assert!(!desk.client.intros.is_done(intro));
-        desk.client.take_intro_part(NOW, &body(i as u8, part));
+        desk.client.take_intro_part(NOW, HOME, &body(i as u8, part));
     }
     assert!(desk.client.intros.is_done(intro), "it was looked at, such as it is");
+}
+
+#[test]
+fn t25_parts_that_a_bad_home_pushes_do_not_mix_with_those_of_a_good_one() {
+    let mut desk = Desk::new();
+    let parts = [b"one".to_vec(), b"two".to_vec()];
+    let intro = pirushka_identity::intro_id(&parts);
+    let body = |n: u8, i: u8, bytes: &[u8]| [&intro.0[..], &[n, i], bytes].concat();
+    let bad = HomeId(HOME.0 + 1);
+    // One part too many, or one that is another's.
+    for odd in [body(3, 0, b"one"), body(2, 0, b"odd")] {
+        desk.client.take_intro_part(NOW, bad, &odd);
+        desk.restart();
+    }
+    desk.client.take_intro_part(NOW, HOME, &body(2, 0, b"one"));
+    desk.client.take_intro_part(NOW, bad, &body(2, 0, b"odd"));
+    desk.client.take_intro_part(NOW, HOME, &body(2, 1, b"two"));
+    assert!(desk.client.intros.is_done(intro), "the good home brought it whole");
+    desk.restart();
+    assert_eq!(desk.rows(Table::Intro), 0, "and nothing is left of the other");
+}
+
+#[test]
+fn a_row_of_an_introduction_as_earlier_versions_kept_it_hinders_nobody() {
+    let mut desk = Desk::new();
+    desk.client.writes.put(Table::Intro, vec![1; crate::intro::INTRO_KEY_WITHOUT_HOME], b"part".to_vec());
+    desk.restart();
+    desk.restart();
+    assert_eq!(desk.rows(Table::Intro), 0);
 }
 
 #[test]
@@ -506,6 +538,21 @@ fn homes_of_a_contact_are_not_reached_all_at_once() {
     desk.client.reach(NOW, desk.bob);
     let tried: Vec<_> = desk.client.contacts[&desk.bob].routes.keys().copied().collect();
     assert_eq!(tried, [PeerId([1; 32]), PeerId([2; 32])], "the next one after the verdict");
+}
+
+#[test]
+fn the_old_address_with_another_secret_ends_the_search_at_a_new_one() {
+    let mut desk = Desk::new();
+    let old = desk.client.homes()[0].peer.clone();
+    let mut moved = old.clone();
+    moved.host = "elsewhere.example".parse().unwrap();
+    desk.client.add_home(NOW, moved.clone()).unwrap();
+    assert_eq!(desk.client.homes()[0].moving_to, Some(moved));
+    let invite = Some(pirushka_wire::InviteSecret([5; 15]));
+    desk.client.add_home(NOW, pirushka_wire::HomeAddress { peer: old.clone(), invite }).unwrap();
+    desk.restart();
+    let home = &desk.client.homes()[0];
+    assert_eq!((&home.peer, &home.moving_to), (&old, &None));
 }
 
 #[test]

@@ -114,7 +114,9 @@ impl Client {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.row.code = Some(verification.to_bytes());
         contact.changed = true;
-        let (fingerprint, runs) = (contact.fingerprint(), verification.runs());
+        // A start that nobody answered has shown nobody anything: it counts while this contact is here, and not beyond.
+        let unanswered = u8::from(verification.phase() == Phase::AwaitingAnswer);
+        let (fingerprint, runs) = (contact.fingerprint(), verification.runs() - unanswered);
         if self.memory_of(&fingerprint).code_runs != runs {
             self.remember(fingerprint, |memory| memory.code_runs = runs);
         }

@@ -127,6 +127,13 @@ impl IntroReassembly {
         whole.map(|bytes: Vec<u8>| Intro::decode(&bytes)).transpose()
     }
 
+    /// Whether this part says otherwise than those that are here.
+    #[must_use]
+    pub fn contradicts(&self, part: &IntroPart<'_>) -> bool {
+        let Some(entry) = self.unfinished.get(&part.intro) else { return false };
+        entry.n != part.n || entry.parts.get(&part.i).is_some_and(|held| held != part.bytes)
+    }
+
     /// Whether it is whole with this part, and is not the one that its id names.
     #[must_use]
     pub fn is_altered(&self, part: &IntroPart<'_>) -> bool {

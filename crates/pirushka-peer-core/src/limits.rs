@@ -6,8 +6,8 @@ use pirushka_wire::time::{HOUR, MINUTE, SECOND};
 /// Live sessions of one user; a further one replaces the one longest silent (`spec/peer.md`).
 pub const SESSIONS_PER_USER: usize = 4;
 /// After so much silence (µs) the session with the pushes gives way to another copy of the profile that asks: more than
-/// the longest keepalive and a few that were lost.
-pub const ACTIVE_SILENCE_US: u64 = 10 * MINUTE;
+/// the longest keepalive that a client can be told (10 min) and one that was lost.
+pub const ACTIVE_SILENCE_US: u64 = 25 * MINUTE;
 /// How long the deposit id of an acknowledged envelope is remembered, in seconds: longer than any retransmission.
 pub const ACKED_MEMORY_S: u32 = 60;
 /// How many acknowledged deposit ids are remembered per user at most; beyond it the oldest go early. A repeat is then

@@ -266,6 +266,10 @@ impl Peer {
     pub(crate) fn check(&self) {
         let charged = self.sessions.values().map(|s| s.charged + s.bodies_charged).sum::<u64>() + self.link_charged;
         self.store.check(charged);
+        assert!(
+            self.sessions.keys().all(|session| self.link.binding(*session).is_some()),
+            "kept of a session that is over"
+        );
     }
 
     fn handle_frames(&mut self, now: Now, session: SessionHandle, plaintext: &[u8]) {
@@ -284,6 +288,10 @@ impl Peer {
                 (Some(request), Ok(Answer::Ok)) => self.link.send_ok(session, request),
                 (Some(request), Err(refusal)) => self.refuse(session, request, refusal),
                 (None, Ok(Answer::Ok) | Err(_)) => self.stats.refused_other += 1,
+            }
+            // A frame can end its own session: nothing of what follows it may bring that back.
+            if self.link.binding(session).is_none() {
+                return;
             }
         }
         // Whatever it was: the user is heard, so deliveries go on.

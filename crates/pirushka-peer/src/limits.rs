@@ -57,6 +57,9 @@ impl Limits {
 }
 
 /// What is refused at which part of the memory cap.
+/// What of the cap nobody but sessions may use, in percent, rounded.
+const SESSIONS_SHARE_PERCENT: u64 = 100 / pirushka_peer_core::limits::SESSIONS_SHARE;
+
 fn pressure(percent: u64) -> &'static str {
     match percent {
         0..70 => "everybody is served",
@@ -97,7 +100,11 @@ fn what(key: &str, status: &Status) -> Option<(&'static str, Option<(u64, &'stat
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} % of memory.total is taken: {}", self.pressure_percent, self.pressure)?;
+        write!(
+            f,
+            "{} % of memory.total is taken: {} (of which {SESSIONS_SHARE_PERCENT} % are kept free for sessions)",
+            self.pressure_percent, self.pressure
+        )?;
         for Limit { key, limit, each, used, unit } in &self.limits {
             let limit = if each == "peer" { limit.clone() } else { format!("{limit} each {each}") };
             let used = match (used, unit.as_deref()) {

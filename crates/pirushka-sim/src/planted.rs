@@ -26,14 +26,19 @@ pub fn hunt(bug: Bug, seeds: Range<u64>) -> Option<Caught> {
     let (gear, name) = gear(bug);
     let from = seeds.start;
     seeds.into_iter().find_map(|seed| {
-        let how = how(bug, gear, seed)?;
+        let how = how(Some(bug), gear, seed)?;
+        // A seed that breaks a rule anyway has not found this bug.
+        if self::how(None, gear, seed).is_some() {
+            return None;
+        }
         Some(Caught { gear: name, seed, seeds: seed - from + 1, how })
     })
 }
 
-fn how(bug: Bug, gear: Gear, seed: u64) -> Option<String> {
+/// What a seed breaks with a bug, or without any.
+fn how(bug: Option<Bug>, gear: Gear, seed: u64) -> Option<String> {
     let run = move || {
-        plant(Some(bug));
+        plant(bug);
         let outcome = match gear {
             Gear::Raw => run_raw(seed, false),
             Gear::Real => run_real(seed, false),

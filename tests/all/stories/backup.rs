@@ -160,7 +160,7 @@ fn the_copy_that_still_runs_elsewhere_is_told_that_it_was_superseded() {
     assert_eq!((state(&town, a), state(&town, twin)), (HomeState::Superseded, HomeState::Online));
     // The twin goes without a word; the peer notices in its time.
     town.world.kill(twin);
-    town.world.run_for(15 * MINUTE);
+    town.world.run_for(30 * MINUTE);
     assert_eq!(state(&town, a), HomeState::Online, "the copy that still runs takes over");
     let (there, back) = (town.alice_says(2), town.bob_says(2));
     assert!(town.world.wait_delivered(a, &there, HOUR) && town.world.wait_delivered(b, &back, HOUR));

@@ -199,6 +199,27 @@ fn who_moves_to_another_peer_takes_everybody_along() {
 }
 
 #[test]
+fn digits_that_nobody_was_there_to_compare_do_not_count() {
+    let mut town = Town::strangers(83, pirushka_peer_core::PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    // Bob takes who has an invite: four times she is refused, and gives up.
+    let plain = town.world.users[b].client().and_then(pirushka_sim::Client::address).expect("bob is served");
+    for _ in 0..4 {
+        town.world.come_by(a, &plain);
+        town.world.run_for(10 * SECOND);
+        remove(&mut town, a, b);
+        town.world.run_for(SECOND);
+    }
+    let from_bob = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.come_by(a, &from_bob);
+    become_contacts(&mut town);
+    town.world.run_for(MINUTE);
+    let code = town.world.users[a].contact(town.world.users[b].fingerprint()).map(|contact| contact.code);
+    assert!(matches!(code, Some(CodeState::Ready(_))), "{code:?}");
+}
+
+#[test]
 fn the_six_digits_are_equal_survive_restarts_and_can_be_run_three_times() {
     let mut town = Town::new(82);
     let (a, b) = (town.alice, town.bob);

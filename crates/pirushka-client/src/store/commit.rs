@@ -15,7 +15,8 @@ const PUT_MESSAGE: &str = "INSERT INTO message
     (id, contact, outgoing, stored_ms, kind, text, state, seen, born, change, value)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)
     ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, outgoing = excluded.outgoing,
-    stored_ms = excluded.stored_ms, text = excluded.text, state = excluded.state, seen = excluded.seen,
+    stored_ms = excluded.stored_ms, text = excluded.text, state = excluded.state,
+    seen = iif(kind = 1 AND excluded.kind = 1, seen, excluded.seen),
     born = iif(kind = 1 AND excluded.kind <> 1, excluded.born, born), kind = excluded.kind,
     change = excluded.change, value = excluded.value
     RETURNING born";

@@ -50,6 +50,20 @@ fn state(id: u64, state: MessageState) -> Write {
 }
 
 #[test]
+fn a_gap_is_news_once_and_not_again_when_it_shrinks() {
+    let (_bench, mut store) = bench();
+    let gap = |missing| Message { body: MessageBody::Gap { missing }, ..text(1, 1, "") };
+    let unseen = |store: &Store| store.reader().unwrap().unseen(0, 99, 9).unwrap().len();
+    store.commit(&[put(&gap(3)), put(&text(9, 1, "b"))]).unwrap();
+    assert_eq!(unseen(&store), 2);
+    store.commit(&[put(&gap(2))]).unwrap();
+    assert_eq!(unseen(&store), 2, "not seen yet");
+    store.commit(&[row(Table::SeenUpTo, &1u32.to_be_bytes(), Some(&9u64.to_be_bytes()))]).unwrap();
+    store.commit(&[put(&gap(1))]).unwrap();
+    assert_eq!(unseen(&store), 0);
+}
+
+#[test]
 fn what_a_person_has_seen_is_no_longer_unread() {
     let (_bench, mut store) = bench();
     store.commit(&[put(&text(1, 1, "a")), put(&text(2, 1, "b")), put(&text(3, 2, "c"))]).unwrap();

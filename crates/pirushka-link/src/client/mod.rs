@@ -269,6 +269,12 @@ impl ClientLink {
         request
     }
 
+    /// Forgets a question: it is not repeated, and an answer is ignored. A silence that it began goes on, until anything is
+    /// heard or the verdict falls.
+    pub fn cancel(&mut self, request: RequestId) {
+        self.requests.cancel(request);
+    }
+
     /// Says that a push is on disk.
     pub fn acknowledge(&mut self, incarnation: Incarnation, delivery: DeliveryId) {
         if let State::Established(session) = &mut self.state {

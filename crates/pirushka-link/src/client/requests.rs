@@ -87,6 +87,14 @@ impl Requests {
         true
     }
 
+    /// Forgets a question, answered or not.
+    pub(crate) fn cancel(&mut self, id: RequestId) {
+        let Some(request) = self.all.remove(&id.0) else { return };
+        self.later.remove(&(request.repeat_us, id.0));
+        self.flight.forget(id.0);
+        self.queue(request.class).retain(|other| *other != id.0);
+    }
+
     /// How many are unanswered.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
@@ -135,7 +143,7 @@ impl Requests {
     /// Any authentic packet came.
     pub(crate) fn heard(&mut self, now: Now) {
         if self.silent_since.is_some() {
-            self.silent_since = Some(now.mono_us);
+            self.silent_since = self.is_owed_an_answer(now).then_some(now.mono_us);
         }
     }
 

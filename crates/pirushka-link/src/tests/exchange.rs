@@ -85,6 +85,32 @@ fn silence_is_noticed_only_while_something_is_unanswered() {
 }
 
 #[test]
+fn what_is_cancelled_is_not_repeated_and_the_silence_ends_with_the_first_word_or_the_verdict() {
+    for (is_there, ends) in [(true, None), (false, Some(LostReason::Silent))] {
+        let mut pair = Pair::established();
+        pair.loss_permille = 1000;
+        let asked: Vec<_> = (0..3).map(|_| pair.client.request(pair.now, &put(500), Class::Bulk)).collect();
+        pair.run(5 * SECOND);
+        asked.iter().for_each(|request| pair.client.cancel(*request));
+        let sent = pair.seen.len();
+        pair.run(5 * SECOND);
+        assert_eq!((pair.seen.len(), pair.client.in_flight()), (sent, 0));
+        assert!(pair.client.is_quiet(pair.now), "there is still reason to doubt");
+        pair.loss_permille = if is_there { 0 } else { 1000 };
+        if is_there {
+            pair.peer.send(pair.session.unwrap(), &push(1));
+        }
+        pair.run(30 * SECOND);
+        assert!(!pair.client.is_quiet(pair.now));
+        let lost = pair.events.iter().find_map(|event| match event {
+            ClientLinkEvent::Lost { reason } => Some(*reason),
+            _ => None,
+        });
+        assert_eq!(lost, ends);
+    }
+}
+
+#[test]
 fn later_is_asked_once_and_answered_after_its_delay() {
     let mut pair = Pair::established();
     let sent = pair.seen.len();

@@ -190,6 +190,22 @@ fn when_the_other_copy_has_gone_the_superseded_one_is_sent_to_register_anew() {
 }
 
 #[test]
+fn a_packet_that_ends_its_own_session_leaves_nothing_of_it() {
+    let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
+    let (phone, copy) = (world.client(), world.client());
+    world.register(phone, &bob);
+    let root = world.register_packet(copy, &bob);
+    world.ask(copy, &registration(InstanceId([2; 16]), &root));
+    world.run(26 * MINUTE);
+    let mut frames = vec![];
+    Frame::Poll { request: NO_REQUEST }.encode(&mut frames);
+    Frame::Later { request: NO_REQUEST, delay_s: 10 }.encode(&mut frames);
+    world.peer.feed(world.now, &frames);
+    world.peer.check();
+    assert_eq!(world.peer.stats().users_online, 0, "the silent copy has given way, and the phone is to register anew");
+}
+
+#[test]
 fn who_is_not_registered_changes_nothing() {
     let mut world = World::new(PeerConfig::default());
     let client = world.client();
