@@ -68,7 +68,7 @@ fn make(profile: &Profile, ask: Option<AskPassphrase>) -> Result<Salvaged> {
     let key = header.unlock(profile, ask)?;
     let building = Building::beside(profile)?;
     let copy = copied(profile, &building.0)?;
-    let saved = Ruins::open(&copy, &key).map_err(|e| hopeless(profile, e))?.read();
+    let saved = Ruins::open(&copy, &key).map_err(|e| hopeless(profile, &copy, e))?.read();
     if is_sound(&copy, &key) {
         return Err(Error::new(Code::BadInput, format!("the store {} is sound", profile.store_path().display()))
             .with_remedy("nothing has to be saved; `pirushka backup create` makes a copy"));
@@ -123,8 +123,14 @@ fn is_sound(copy: &Path, key: &StoreKey) -> bool {
 }
 
 /// Where not even the beginning can be read.
-fn hopeless(profile: &Profile, error: Error) -> Error {
-    if error.code == Code::NewerStore { error } else { error.with_remedy(way_back(&profile.store_path())) }
+fn hopeless(profile: &Profile, copy: &Path, error: Error) -> Error {
+    let store = profile.store_path();
+    // The copy was read, but a person knows the store.
+    let cause = error.message.replace(&*copy.to_string_lossy(), &store.to_string_lossy());
+    if error.code == Code::NewerStore {
+        return Error { message: cause, ..error };
+    }
+    Error::new(error.code, format!("nothing can be saved: {cause}")).with_remedy(way_back(&store))
 }
 
 struct Made {
@@ -321,6 +327,24 @@ mod tests {
             most = most.max(salvaged.map_or(0, |salvaged| salvaged.messages));
         }
         assert!(most > MESSAGES as usize / 2, "{most}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_a_store_without_its_first_page_nothing_is_saved_and_nobody_is_sent_in_a_circle() {
+        let bench = bench().await;
+        let path = bench.profile.store_path();
+        for len in [0, 100] {
+            std::fs::write(&path, &bench.store[..len]).unwrap();
+            let refused = salvage(&bench.profile, None).await.unwrap_err();
+            let said =
+                format!("nothing can be saved: the store {} is damaged: it has only {len} bytes", path.display());
+            assert_eq!((refused.code, &refused.message), (Code::Damaged, &said));
+            let opened = engine(&bench.profile).await.map(drop).unwrap_err();
+            for remedy in [refused.remedy.unwrap(), opened.remedy.unwrap()] {
+                assert!(!remedy.contains("salvage") && remedy.contains("backup restore"), "{remedy}");
+                assert!(remedy.contains("profile remove") && remedy.contains("id import"), "{remedy}");
+            }
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -204,10 +204,12 @@ impl Settings {
                 settings.set(n, value, Origin::Environment(about.variable), &mut faults);
             }
         }
-        // What mends the first mends the others in the same way.
-        let Some(remedy) = faults.first().map(|fault: &Fault| fault.remedy.clone()) else { return Ok(settings) };
-        let what: Vec<String> = faults.into_iter().map(|fault| fault.what).collect();
-        Err(Error::new(Code::Config, what.join("; ")).with_remedy(remedy))
+        if faults.is_empty() {
+            return Ok(settings);
+        }
+        let (what, remedies): (Vec<_>, Vec<_>) =
+            faults.into_iter().map(|Fault { what, remedy }| (what, remedy)).unzip();
+        Err(Error::new(Code::Config, what.join("; ")).with_remedy(remedies.join("; ")))
     }
 
     /// Everything, in the order of the example.
@@ -466,8 +468,15 @@ fn no_toml(path: &Path, text: &str, error: &toml::de::Error) -> Fault {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(Code::Config, format!("reading {}: {error}", path.display()))
-        .with_remedy("mend the file's rights, or move it away; `pirushka config example` prints a new one")
+    let shown = path.display();
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => Error::new(Code::Config, format!("reading {shown}: it is no UTF-8 text"))
+            .with_remedy("save it as UTF-8, or move it away; `pirushka config example` prints a new one"),
+        std::io::ErrorKind::PermissionDenied => Error::new(Code::Config, format!("reading {shown}: {error}"))
+            .with_remedy("mend the file's rights, or move it away; `pirushka config example` prints a new one"),
+        _ => Error::new(Code::Config, format!("reading {shown}: {error}"))
+            .with_remedy("move it away; `pirushka config example` prints a new one"),
+    }
 }
 
 /// Line and column of a byte of a text, from 1.
@@ -521,6 +530,12 @@ mod tests {
         );
         assert!(error.message.contains("c.toml:3: read_receipts is true or false, not \"maybe\""), "{error}");
         assert!(error.message.contains("c.toml:4: profile"), "{error}");
+        let remedies = error.remedy.unwrap();
+        for remedy in
+            ["delete line 2", "`pirushka config set read_receipts true`", "`pirushka config set profile default`"]
+        {
+            assert!(remedies.contains(remedy), "each fault has its remedy: {remedies}");
+        }
         assert!(read("x = ", &[]).unwrap_err().message.contains("c.toml:1:5: this is not TOML"));
         assert!(read("", &[("PIRUSHKA_LOG", "loud")]).unwrap_err().message.contains("$PIRUSHKA_LOG: log_level is off"));
     }
@@ -578,8 +593,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
-        assert_eq!(set(&path, "language", "ru").unwrap_err().code, Code::Config);
+        let error = set(&path, "language", "ru").unwrap_err();
+        assert!(error.code == Code::Config && error.message.ends_with("it is no UTF-8 text"), "{error}");
+        assert!(!error.remedy.unwrap().contains("rights"));
         assert_eq!(std::fs::read(&path).unwrap(), [0xff, 0xfe]);
+        let error = set(folder.path(), "language", "ru").unwrap_err();
+        assert!(error.message.ends_with("it is a folder") && !error.remedy.unwrap().contains("rights"));
     }
 
     #[cfg(unix)]

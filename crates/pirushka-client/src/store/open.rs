@@ -16,7 +16,9 @@ const PAGE: u64 = 4096;
 /// throw the log beside it away, which may hold the last commits.
 pub(super) fn must_be_whole(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
-        Ok(meta) if meta.len() < PAGE => Err(super::damaged(path, &format!("it has only {} bytes", meta.len()))),
+        // Not even its salt is whole, so that nothing of it can be salvaged.
+        Ok(meta) if meta.len() < PAGE => Err(super::damaged(path, &format!("it has only {} bytes", meta.len()))
+            .with_remedy(crate::profile::way_back(path))),
         Ok(_) => Ok(()),
         Err(e) => Err(Error::io(Code::Config, format_args!("reading the store {}", path.display()), &e)),
     }
