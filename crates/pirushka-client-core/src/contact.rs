@@ -6,7 +6,6 @@ use pirushka_e2e::chunks::Reassembly;
 use pirushka_e2e::content::QueueGrant;
 use pirushka_e2e::session::Session;
 use pirushka_identity::Card;
-use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, PeerId, QueueId, QueueSecret, RangeSet};
 
 use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
@@ -509,9 +508,6 @@ impl Contact {
         };
         let mut seen = BTreeSet::new();
         peers.retain(|peer| seen.insert(peer.peer_id));
-        if planted::is(Bug::FirstHomeOnly) {
-            peers.truncate(1);
-        }
         peers
     }
 

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 
 use pirushka_e2e::content::{Body, Content, Hello};
 use pirushka_e2e::envelope::{self, kind};
-use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{BootId, PeerId, QueueId, RequestId};
 use rand_chacha::ChaCha20Rng;
@@ -294,9 +293,6 @@ impl Item {
     /// Whether anything of it lies at this peer in another run than the present one, and so is gone.
     pub(crate) fn is_lost_at(&self, peer: PeerId, boot: BootId) -> bool {
         let lost = |p: &PartState| matches!(p, PartState::Held(other) if *other != boot);
-        if planted::is(Bug::HeldInOldRun) {
-            return false;
-        }
         self.offers_at.get(&peer).is_some_and(|states| states.iter().any(lost))
     }
 

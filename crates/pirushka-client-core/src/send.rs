@@ -6,7 +6,6 @@ use pirushka_e2e::content::{Body, Content};
 use pirushka_e2e::session::policy::{EpochUse, needs_commit};
 use pirushka_identity::Identity;
 use pirushka_wire::Now;
-use pirushka_wire::planted::{self, Bug};
 use rand_chacha::ChaCha20Rng;
 use zeroize::Zeroizing;
 
@@ -157,9 +156,7 @@ impl Client {
             due && item.is_settled() && item.row.sealed.as_ref().is_some_and(|s| unheeded || aged(s))
         };
         for item in contact.outbox.values_mut() {
-            if (stale(item) && !planted::is(Bug::NotEncryptedAgain))
-                || (item.row.sealed.is_some() && !item.fits(&contact.row.grants))
-            {
+            if stale(item) || (item.row.sealed.is_some() && !item.fits(&contact.row.grants)) {
                 item.unseal();
             }
         }

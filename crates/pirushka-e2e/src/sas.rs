@@ -23,7 +23,6 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 use pirushka_wire::Fingerprint;
-use pirushka_wire::planted::{self, Bug};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use sha2::{Digest, Sha256};
@@ -370,7 +369,6 @@ fn commit(context: &[u8], nonce: &[u8; 32]) -> [u8; 32] {
 }
 
 fn code(context: &[u8], commitment: &[u8; 32], initiator: &[u8; 32], responder: &[u8; 32]) -> Code {
-    let responder = if planted::is(Bug::DigitsOfOneSide) { initiator } else { responder };
     let parts = [b"D", context, commitment, initiator, responder];
     let digest: [u8; 32] = parts.iter().fold(Sha256::new(), Digest::chain_update).finalize().into();
     let head = digest.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));

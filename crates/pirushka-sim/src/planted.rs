@@ -75,16 +75,12 @@ fn gear(bug: Bug) -> (Gear, &'static str) {
         | Bug::MemoryNotReleased
         | Bug::MemoryNotCounted => (Gear::Raw, "raw"),
         Bug::PartsInOrderOfArrival
-        | Bug::DigitsOfOneSide
         | Bug::OutboxFreedAtOk
         | Bug::ReceiptForWhatIsMissing
         | Bug::ShownTwice
         | Bug::ShownInOrderOfArrival
         | Bug::OutboxNotLoaded
-        | Bug::NotEncryptedAgain
         | Bug::PlaceNotSaved
-        | Bug::FirstHomeOnly
-        | Bug::HeldInOldRun
         | Bug::QueuesNotListed
         | Bug::CardNotTold => (Gear::Real, "real"),
     }
