@@ -14,14 +14,14 @@ use std::net::SocketAddr;
 use pirushka_e2e::packages::KeyPackages;
 use pirushka_identity::Identity;
 use pirushka_link::{ClientLink, ClientLinkConfig};
-use pirushka_wire::{Fingerprint, Now, PeerId, QueueId};
+use pirushka_wire::{Fingerprint, Now, PeerAddress, PeerId, QueueId};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::api::{ContactId, Event, QueryId, SocketId, Transmit, Write};
 use crate::config::ClientConfig;
 use crate::contact::Contact;
-use crate::dial::Asker;
+use crate::dial::{Asker, Dial, Retry};
 use crate::home::Home;
 use crate::home_row::HomeId;
 use crate::intro::Intros;
@@ -285,6 +285,21 @@ impl Client {
         self.sockets.insert(socket, owner);
         let config = ClientLinkConfig { veil: self.config.veil, ..ClientLinkConfig::default() };
         (socket, ClientLink::new(config, peer, self.seed()))
+    }
+
+    /// A way to a home peer, not begun yet.
+    pub(crate) fn home_dial(&mut self, owner: Owner, peer: PeerAddress) -> Dial {
+        let (socket, link) = self.new_link(owner, peer.peer_id);
+        let retry = Retry { first_us: self.config.retry_first_us, max_us: self.config.retry_max_us };
+        Dial::new(peer, socket, link, retry)
+    }
+
+    /// Says goodbye on a way that is given up, and forgets what was asked for it.
+    pub(crate) fn part(&mut self, now: Now, owner: Owner, mut dial: Dial) {
+        dial.link.close(now);
+        self.sockets.remove(&dial.socket);
+        self.queries.retain(|_, other| *other != owner);
+        self.parting.push((dial.socket, dial.link));
     }
 
     pub(crate) fn seed(&mut self) -> [u8; 32] {

@@ -80,7 +80,7 @@ pub(crate) struct GapRow {
     /// Numbers in the midst of a wide gap that have a place, ascending, each with its distance from the marker.
     #[n(3)]
     pub(crate) anchors: Option<Vec<(u64, u64)>>,
-    /// Which places have been given away, a bit for each: of two numbers that want the same one, one gets none.
+    /// Which places of a wide gap have been given away, a bit for each: of two numbers that want the same one, one gets none.
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) given: Option<Vec<u8>>,
@@ -103,7 +103,12 @@ impl GapRow {
     /// several jumps, somewhere in the midst. So the nearest number with a known place counts, from below or above; one
     /// that is near none gets a place half way and is then known itself. `None` when there is no room.
     pub(crate) fn place_of(&mut self, seq: u64) -> Option<MessageId> {
-        let end = 1 + Self::places(self.first_seq, self.last_seq);
+        let places = Self::places(self.first_seq, self.last_seq);
+        if self.last_seq - self.first_seq < places {
+            // Each has its own.
+            return Some(MessageId(self.marker.0 + 1 + (seq - self.first_seq)));
+        }
+        let end = 1 + places;
         let anchors = self.anchors.get_or_insert_default();
         let at = anchors.partition_point(|(anchor, _)| *anchor <= seq);
         let (below, below_place) = at.checked_sub(1).map_or((self.first_seq - 1, 0), |at| anchors[at]);

@@ -21,7 +21,7 @@ use pirushka_wire::{
 
 use crate::api::{Event, HomeState, Warning};
 use crate::client::{Client, Owner};
-use crate::dial::{Dial, Phase, Retry, Verdict};
+use crate::dial::{Dial, Phase, Verdict};
 use crate::home_row::{HomeId, HomeRow};
 use crate::limits::RECEIVED_RANGES_MAX;
 use crate::probe::KeepaliveProbe;
@@ -104,11 +104,10 @@ impl Client {
     pub(crate) fn open_home(&mut self, row: HomeRow) {
         let Ok(HomeAddress { peer, invite }) = row.address.parse() else { return };
         let id = row.id;
-        let (socket, link) = self.new_link(Owner::Home(id), peer.peer_id);
-        let retry = Retry { first_us: self.config.retry_first_us, max_us: self.config.retry_max_us };
+        let dial = self.home_dial(Owner::Home(id), peer);
         let home = Home {
             row,
-            dial: Dial::new(peer, socket, link, retry),
+            dial,
             trial: None,
             invite,
             work: None,
@@ -133,13 +132,10 @@ impl Client {
     pub(crate) fn close_home(&mut self, now: Now, id: HomeId) {
         self.finish_probing(now, id);
         self.end_trial(now, id);
-        let Some(mut home) = self.homes.remove(&id) else { return };
-        home.dial.link.close(now);
-        self.sockets.remove(&home.dial.socket);
-        self.queries.retain(|_, owner| *owner != Owner::Home(id));
+        let Some(home) = self.homes.remove(&id) else { return };
         self.timers.clear(Timer::Home(id));
         self.timers.clear(Timer::Probe(id));
-        self.parting.push((home.dial.socket, home.dial.link));
+        self.part(now, Owner::Home(id), home.dial);
     }
 
     pub(crate) fn wake_home(&mut self, now: Now, id: HomeId) {

@@ -130,10 +130,8 @@ impl Client {
         let Some(probe) = self.homes.get_mut(&id).map(|home| &mut home.probe) else { return };
         probe.finished = true;
         probe.asked = None;
-        if let Some(mut dial) = probe.dial.take() {
-            dial.link.close(now);
-            self.sockets.remove(&dial.socket);
-            self.parting.push((dial.socket, dial.link));
+        if let Some(dial) = probe.dial.take() {
+            self.part(now, Owner::Probe(id), dial);
         }
     }
 }

@@ -10,7 +10,7 @@ use pirushka_link::ClientLinkEvent;
 use pirushka_wire::{HomeAddress, Now};
 
 use crate::client::{Client, Owner};
-use crate::dial::{Dial, Phase, Retry, Verdict};
+use crate::dial::{Dial, Phase, Verdict};
 use crate::home_row::HomeId;
 use crate::homes::home_event;
 use crate::timers::Timer;
@@ -39,10 +39,9 @@ impl Client {
     pub(crate) fn open_trial(&mut self, id: HomeId) {
         let Some(to) = self.homes.get(&id).and_then(|home| home.row.moving_to.as_ref()) else { return };
         let Ok(HomeAddress { peer, .. }) = to.parse() else { return };
-        let (socket, link) = self.new_link(Owner::Trial(id), peer.peer_id);
-        let retry = Retry { first_us: self.config.retry_first_us, max_us: self.config.retry_max_us };
+        let dial = self.home_dial(Owner::Trial(id), peer);
         if let Some(home) = self.homes.get_mut(&id) {
-            home.trial = Some(Trial { dial: Dial::new(peer, socket, link, retry), fails: false });
+            home.trial = Some(Trial { dial, fails: false });
         }
     }
 
@@ -57,12 +56,9 @@ impl Client {
 
     /// Ends the attempt; what lies on disk about it stays.
     pub(crate) fn end_trial(&mut self, now: Now, id: HomeId) {
-        let Some(mut trial) = self.homes.get_mut(&id).and_then(|home| home.trial.take()) else { return };
-        trial.dial.link.close(now);
-        self.sockets.remove(&trial.dial.socket);
-        self.queries.retain(|_, owner| *owner != Owner::Trial(id));
+        let Some(trial) = self.homes.get_mut(&id).and_then(|home| home.trial.take()) else { return };
         self.timers.clear(Timer::Trial(id));
-        self.parting.push((trial.dial.socket, trial.dial.link));
+        self.part(now, Owner::Trial(id), trial.dial);
     }
 
     /// Begins to reach the new address, unless that is under way; `at_once`: even if it did not answer a moment ago.

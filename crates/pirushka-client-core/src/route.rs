@@ -153,12 +153,9 @@ impl Client {
 
     pub(crate) fn close_route(&mut self, now: Now, id: ContactId, peer: PeerId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(mut route) = contact.routes.remove(&peer) else { return };
+        let Some(route) = contact.routes.remove(&peer) else { return };
         forget_requests(contact, peer);
-        route.dial.link.close(now);
-        self.parting.push((route.dial.socket, route.dial.link));
-        self.sockets.remove(&route.dial.socket);
-        self.queries.retain(|_, owner| *owner != Owner::Route(id, peer));
+        self.part(now, Owner::Route(id, peer), route.dial);
     }
 
     /// Closes routes through which nothing was asked for a while; says when to look again.

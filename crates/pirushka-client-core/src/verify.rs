@@ -116,7 +116,7 @@ impl Client {
         contact.changed = true;
         // A start that nobody answered has shown nobody anything: it counts while this contact is here, and not beyond.
         let unanswered = u8::from(verification.phase() == Phase::AwaitingAnswer);
-        let (fingerprint, runs) = (contact.fingerprint(), verification.runs() - unanswered);
+        let (fingerprint, runs) = (contact.fingerprint(), verification.runs().saturating_sub(unanswered));
         if self.memory_of(&fingerprint).code_runs != runs {
             self.remember(fingerprint, |memory| memory.code_runs = runs);
         }

@@ -1,14 +1,17 @@
 //! What was dropped and why, and how much went through. Totals only; nothing here names anybody.
 
+/// Makes an enum of reasons why something had no effect, each with its name, its words, and its place in an array of
+/// totals. Whoever uses it depends on `thiserror`.
+#[macro_export]
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// Why a datagram had no effect. Each drop is counted under its name.
+    ($(#[$about:meta])* $reasons:ident { $($(#[$doc:meta])* $name:ident = $text:literal,)* }) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-        pub enum Drop {
+        pub enum $reasons {
             $($(#[$doc])* #[error($text)] $name,)*
         }
 
-        impl Drop {
+        impl $reasons {
             /// Every reason, in the order of the counters.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
@@ -24,46 +27,49 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Larger than any datagram of ours.
-    TooLarge = "larger than any datagram of ours",
-    /// Shorter than the shortest packet.
-    TooShort = "shorter than the shortest packet",
-    /// Neither sealed nor a handshake under this peer's keys: junk, a scanner, or damage.
-    Unrecognised = "not a packet of this peer",
-    /// A handshake packet whose MAC does not hold.
-    BadMac = "the MAC does not hold",
-    /// A HELLO whose MAC1 was seen from another source.
-    SeenElsewhere = "this HELLO was already seen from another source",
-    /// An authentic packet that breaks its layout.
-    Malformed = "the packet breaks its layout",
-    /// A version of the link that is not spoken here.
-    UnsupportedVersion = "this version of the link is not spoken here",
-    /// The Noise message does not decrypt.
-    BadNoise = "the handshake message does not decrypt",
-    /// The cookie already made a session, which has moved on.
-    CookieUsed = "this cookie has made its session",
-    /// Too many new sessions from this prefix just now.
-    SlowedDown = "too many new sessions from this prefix",
-    /// All session slots are taken.
-    SessionsFull = "all session slots are taken",
-    /// Sealed for a session that is not known here.
-    UnknownSession = "no such session",
-    /// Sealed for a session of another node or shard; the datagram is left as it came, for handing over.
-    OtherShard = "the session belongs to another shard",
-    /// The AEAD tag does not hold.
-    BadTag = "the tag does not hold",
-    /// The packet number was seen, or is older than the window.
-    Replayed = "the packet number was seen or is too old",
-    /// From another address than the peer's.
-    WrongSource = "not from the peer's address",
-    /// A handshake packet that fits no state of ours.
-    Unexpected = "this packet fits no state",
-    /// A RESET whose token is not ours.
-    BadReset = "the reset token is not this session's",
-    /// More answers wait to be sent than there is room for.
-    Overloaded = "too many answers wait to be sent",
-    /// From a network that the operator has blocked; not looked at.
-    Blocked = "the operator has blocked this network",
+    /// Why a datagram had no effect. Each drop is counted under its name.
+    Drop {
+        /// Larger than any datagram of ours.
+        TooLarge = "larger than any datagram of ours",
+        /// Shorter than the shortest packet.
+        TooShort = "shorter than the shortest packet",
+        /// Neither sealed nor a handshake under this peer's keys: junk, a scanner, or damage.
+        Unrecognised = "not a packet of this peer",
+        /// A handshake packet whose MAC does not hold.
+        BadMac = "the MAC does not hold",
+        /// A HELLO whose MAC1 was seen from another source.
+        SeenElsewhere = "this HELLO was already seen from another source",
+        /// An authentic packet that breaks its layout.
+        Malformed = "the packet breaks its layout",
+        /// A version of the link that is not spoken here.
+        UnsupportedVersion = "this version of the link is not spoken here",
+        /// The Noise message does not decrypt.
+        BadNoise = "the handshake message does not decrypt",
+        /// The cookie already made a session, which has moved on.
+        CookieUsed = "this cookie has made its session",
+        /// Too many new sessions from this prefix just now.
+        SlowedDown = "too many new sessions from this prefix",
+        /// All session slots are taken.
+        SessionsFull = "all session slots are taken",
+        /// Sealed for a session that is not known here.
+        UnknownSession = "no such session",
+        /// Sealed for a session of another node or shard; the datagram is left as it came, for handing over.
+        OtherShard = "the session belongs to another shard",
+        /// The AEAD tag does not hold.
+        BadTag = "the tag does not hold",
+        /// The packet number was seen, or is older than the window.
+        Replayed = "the packet number was seen or is too old",
+        /// From another address than the peer's.
+        WrongSource = "not from the peer's address",
+        /// A handshake packet that fits no state of ours.
+        Unexpected = "this packet fits no state",
+        /// A RESET whose token is not ours.
+        BadReset = "the reset token is not this session's",
+        /// More answers wait to be sent than there is room for.
+        Overloaded = "too many answers wait to be sent",
+        /// From a network that the operator has blocked; not looked at.
+        Blocked = "the operator has blocked this network",
+    }
 }
 
 /// Totals since start.

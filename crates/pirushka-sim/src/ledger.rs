@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 pub(crate) struct Ledger {
     accounts: BTreeMap<SocketAddr, Account>,
     mute: BTreeSet<SocketAddr>,
-    believed: BTreeSet<[u8; 16]>,
+    believed: BTreeSet<[u8; 32]>,
 }
 
 #[derive(Debug, Default)]
@@ -29,14 +29,12 @@ impl Ledger {
     }
 
     /// What names a datagram.
-    pub(crate) fn name(datagram: &[u8]) -> [u8; 16] {
-        let mut name = [0; 16];
-        blake3::Hasher::new().update(datagram).finalize_xof().fill(&mut name);
-        name
+    pub(crate) fn name(datagram: &[u8]) -> [u8; 32] {
+        blake3::hash(datagram).into()
     }
 
     /// The peer believes this packet of a session; tells whether it is the first time.
-    pub(crate) fn believed(&mut self, packet: [u8; 16]) -> bool {
+    pub(crate) fn believed(&mut self, packet: [u8; 32]) -> bool {
         self.believed.insert(packet)
     }
 

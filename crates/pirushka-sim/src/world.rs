@@ -382,16 +382,14 @@ impl<U: User> World<U> {
                 self.net.send(from, transmit.to, datagram);
             }
         }
-        if let Some(stats) = node.peer().map(pirushka_peer_core::Peer::stats)
-            && stats.bytes_held > stats.ram_bytes
-        {
-            breaches.push((Rule::S6, format!("{} holds {} of {} bytes", node.name, stats.bytes_held, stats.ram_bytes)));
-        }
-        if let Some(stats) = node.peer().map(pirushka_peer_core::Peer::stats)
-            && stats.bytes_held < stats.messages_held * LEAST_BYTES
-        {
-            let (messages, bytes) = (stats.messages_held, stats.bytes_held);
-            breaches.push((Rule::S6, format!("{} says that {messages} messages take {bytes} bytes", node.name)));
+        if let Some(stats) = node.peer().map(pirushka_peer_core::Peer::stats) {
+            let (name, messages, bytes, cap) = (&node.name, stats.messages_held, stats.bytes_held, stats.ram_bytes);
+            if bytes > cap {
+                breaches.push((Rule::S6, format!("{name} holds {bytes} of {cap} bytes")));
+            }
+            if bytes < messages * LEAST_BYTES {
+                breaches.push((Rule::S6, format!("{name} says that {messages} messages take {bytes} bytes")));
+            }
         }
         breaches.into_iter().for_each(|(rule, what)| self.breach(rule, what));
     }

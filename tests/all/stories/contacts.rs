@@ -42,6 +42,14 @@ fn become_contacts(town: &mut Town) {
     assert!(met, "{:?} {:?} {}", state(town, a, b), state(town, b, a), town.world.report());
 }
 
+/// One adds the other by a new invite.
+fn meet_again(town: &mut Town, who: usize, inviter: usize) {
+    let address = town.world.make_invite(inviter);
+    town.world.run_for(SECOND);
+    town.world.come_by(who, &address);
+    become_contacts(town);
+}
+
 /// Both write, and both texts arrive.
 fn talk(town: &mut Town) {
     let ids = town.alice_says(3);
@@ -79,10 +87,7 @@ fn who_is_removed_by_one_and_added_again_can_talk_as_before() {
         }
         remove(&mut town, b, a);
         town.world.run_for(MINUTE);
-        let from_alice = town.world.make_invite(a);
-        town.world.run_for(SECOND);
-        town.world.come_by(b, &from_alice);
-        become_contacts(&mut town);
+        meet_again(&mut town, b, a);
         talk(&mut town);
     }
 }
@@ -133,10 +138,7 @@ fn who_is_refused_does_not_come_back_by_itself_and_may_be_added_later() {
         town.world.run_for(DAY);
         assert_eq!(state(&town, b, a), None);
     }
-    let from_alice = town.world.make_invite(a);
-    town.world.run_for(SECOND);
-    town.world.come_by(b, &from_alice);
-    become_contacts(&mut town);
+    meet_again(&mut town, b, a);
     talk(&mut town);
 }
 
@@ -210,10 +212,7 @@ fn digits_that_nobody_was_there_to_compare_do_not_count() {
         remove(&mut town, a, b);
         town.world.run_for(SECOND);
     }
-    let from_bob = town.world.make_invite(b);
-    town.world.run_for(SECOND);
-    town.world.come_by(a, &from_bob);
-    become_contacts(&mut town);
+    meet_again(&mut town, a, b);
     town.world.run_for(MINUTE);
     let code = town.world.users[a].contact(town.world.users[b].fingerprint()).map(|contact| contact.code);
     assert!(matches!(code, Some(CodeState::Ready(_))), "{code:?}");
@@ -243,10 +242,7 @@ fn the_six_digits_are_equal_survive_restarts_and_can_be_run_three_times() {
     assert!(seen[0] != seen[1] && seen[1] != seen[2]);
     remove(&mut town, a, b);
     town.world.run_for(SECOND);
-    let from_bob = town.world.make_invite(b);
-    town.world.run_for(SECOND);
-    town.world.come_by(a, &from_bob);
-    become_contacts(&mut town);
+    meet_again(&mut town, a, b);
     assert_eq!(code(&town, a, b), Some(CodeState::Exhausted), "removing hands out no further run");
     talk(&mut town);
 }

@@ -38,7 +38,7 @@ impl Peer {
         let store = &self.store;
         let queued_all_max = (store.cap() / QUEUED_SHARE).max(QUEUED_ALL_MIN) as usize;
         let may_grow = store.has_room_for_sessions(PUSHED_MAX as u64 * FLIGHT_OVERHEAD);
-        let (mut pushed, mut forgotten) = (0, vec![]);
+        let mut pushed = 0;
         while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max && pushed < PUSHED_MAX
         {
             let picked = delivery.pick(
@@ -61,15 +61,13 @@ impl Peer {
             let (class, queue, body) = (message.class, message.queue, message.body);
             self.pushed_bytes += body.len() + PUSH_OVERHEAD;
             self.link.send(session, &Frame::Push { delivery: picked.delivery, class, queue, body });
-            if planted::is(Bug::ForgottenAtPush) {
-                forgotten.push((picked.delivery.0, picked.delivery.0));
+            if planted::is(Bug::ForgottenAtPush)
+                && let Ok(incarnation) = self.store.incarnation(user)
+            {
+                let forgotten = picked.delivery.0;
+                self.store.acknowledge(now, user, incarnation, std::iter::once((forgotten, forgotten)));
                 break;
             }
-        }
-        if let Ok(incarnation) = self.store.incarnation(user)
-            && !forgotten.is_empty()
-        {
-            self.store.acknowledge(now, user, incarnation, forgotten.into_iter());
         }
         self.unfinished.insert(user);
         self.settle_flight(user);

@@ -1,53 +1,33 @@
 //! What the plain profile did, and what it refused and why. Totals only; nothing here names anybody.
 
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// Why a bare packet had no effect. Each is counted under its name.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-        pub enum PlainDrop {
-            $($(#[$doc])* #[error($text)] $name,)*
-        }
-
-        impl PlainDrop {
-            /// Every reason, in the order of the counters.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The name under which it is counted.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)*
-                }
-            }
-        }
-    };
-}
-
-reasons! {
-    /// Not the payload, or not the signature field, that its type asks for.
-    Malformed = "the packet has not the shape of its type",
-    /// The timestamp is more than two minutes from this machine's clock.
-    Stale = "the timestamp is more than 120 s from this clock",
-    /// This statement of this person came before.
-    Replayed = "this was said before",
-    /// As many statements are remembered as there is room for.
-    SeenFull = "no room to remember one more statement",
-    /// As many signatures were checked lately as may be, for this source or in all.
-    SlowedDown = "too many signatures to check",
-    /// More answers wait to be sent than there is room for.
-    Overloaded = "too many answers wait to be sent",
-    /// The certificate breaks a rule.
-    BadCertificate = "the certificate is not a user's",
-    /// The signature does not hold.
-    BadSignature = "the signature does not hold",
-    /// Not made by this peer for this address and person, or too long ago.
-    BadChallenge = "not a challenge of this peer for this address and person",
-    /// As many people are registered as there is room for.
-    TableFull = "as many people are registered as there is room for",
-    /// As many people of this source prefix are registered as may be.
-    PrefixFull = "as many people of this prefix are registered as may be",
-    /// A keepalive from an address where nobody is registered.
-    UnknownSource = "nobody is registered at this address",
+pirushka_link::reasons! {
+    /// Why a bare packet had no effect. Each is counted under its name.
+    PlainDrop {
+        /// Not the payload, or not the signature field, that its type asks for.
+        Malformed = "the packet has not the shape of its type",
+        /// The timestamp is more than two minutes from this machine's clock.
+        Stale = "the timestamp is more than 120 s from this clock",
+        /// This statement of this person came before.
+        Replayed = "this was said before",
+        /// As many statements are remembered as there is room for.
+        SeenFull = "no room to remember one more statement",
+        /// As many signatures were checked lately as may be, for this source or in all.
+        SlowedDown = "too many signatures to check",
+        /// More answers wait to be sent than there is room for.
+        Overloaded = "too many answers wait to be sent",
+        /// The certificate breaks a rule.
+        BadCertificate = "the certificate is not a user's",
+        /// The signature does not hold.
+        BadSignature = "the signature does not hold",
+        /// Not made by this peer for this address and person, or too long ago.
+        BadChallenge = "not a challenge of this peer for this address and person",
+        /// As many people are registered as there is room for.
+        TableFull = "as many people are registered as there is room for",
+        /// As many people of this source prefix are registered as may be.
+        PrefixFull = "as many people of this prefix are registered as may be",
+        /// A keepalive from an address where nobody is registered.
+        UnknownSource = "nobody is registered at this address",
+    }
 }
 
 /// Totals of the plain profile since start; all zero while it is off.

@@ -193,6 +193,16 @@ pub(crate) struct Left {
     pub(crate) other: usize,
 }
 
+/// A user who is here, and somebody who has left so many small envelopes for it.
+pub(crate) fn holding(daemon: &Daemon, count: usize) -> (User, Client) {
+    let mut user = User::registers(daemon, 1).unwrap();
+    assert_eq!(user.opens_queues(1), 1);
+    let mut sender = Client::of(daemon.text("address"));
+    assert!(sender.connects());
+    assert_eq!(leave(&mut sender, user.queue(0), 0, count, &[320]).held, count);
+    (user, sender)
+}
+
 /// Leaves envelopes in a queue, of these sizes in turn.
 pub(crate) fn leave(sender: &mut Client, queue: QueueId, first: u64, count: usize, sizes: &[usize]) -> Left {
     let envelope = vec![0x5a; 1088];

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::daemon::{Daemon, answer, pirushkad};
-use crate::load::{User, leave};
+use crate::load::{User, holding, leave};
 use crate::wire::Client;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -156,11 +156,7 @@ fn networks_in_the_configuration_are_blocked_from_the_start_and_let_in_by_a_relo
 fn drain_shows_what_is_still_to_hand_out_and_returns_when_the_peer_has_ended() {
     let dir = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(dir.path(), &[]);
-    let mut bob = User::registers(&daemon, 1).unwrap();
-    assert_eq!(bob.opens_queues(1), 1);
-    let mut sender = Client::of(daemon.text("address"));
-    assert!(sender.connects());
-    assert_eq!(leave(&mut sender, bob.queue(0), 0, 3, &[320]).held, 3);
+    let (mut bob, mut sender) = holding(&daemon, 3);
     let said = says(dir.path(), &["drain", "--within", "30 s", "--no-wait"]);
     assert_eq!(said, "draining: nothing new is taken, 30 s at most\n");
     let end = Instant::now() + PATIENCE;
@@ -187,11 +183,7 @@ fn drain_shows_what_is_still_to_hand_out_and_returns_when_the_peer_has_ended() {
 fn asked_again_to_drain_the_earlier_end_counts_and_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(dir.path(), &[]);
-    let mut bob = User::registers(&daemon, 1).unwrap();
-    assert_eq!(bob.opens_queues(1), 1);
-    let mut sender = Client::of(daemon.text("address"));
-    assert!(sender.connects());
-    assert_eq!(leave(&mut sender, bob.queue(0), 0, 1, &[320]).held, 1);
+    let (_bob, _sender) = holding(&daemon, 1);
     let drain = |within: &str| -> serde_json::Value {
         serde_json::from_str(&says(dir.path(), &["drain", "--within", within, "--no-wait", "--json"])).unwrap()
     };

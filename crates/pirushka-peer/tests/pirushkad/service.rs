@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::daemon::{Daemon, answer, pirushkad};
-use crate::load::{User, leave};
+use crate::load::holding;
 use crate::wire::Client;
 
 /// A daemon, and the service manager's end of the line.
@@ -87,11 +87,7 @@ fn the_service_manager_is_told_that_it_serves_that_it_lives_and_that_it_stops() 
 fn a_drain_by_command_is_told_to_the_manager_and_nothing_after_it_sounds_like_a_new_beginning() {
     let mut service = Service::start(&[], &[]);
     service.hears_of("READY=1");
-    let mut bob = User::registers(&service.daemon, 1).unwrap();
-    assert_eq!(bob.opens_queues(1), 1);
-    let mut sender = Client::of(service.daemon.text("address"));
-    assert!(sender.connects());
-    assert_eq!(leave(&mut sender, bob.queue(0), 0, 1, &[320]).held, 1);
+    let (mut bob, _sender) = holding(&service.daemon, 1);
     service.says(&["drain", "--within", "30 s", "--no-wait"]);
     let news = service.hears_of("STOPPING=1");
     assert!(news.contains("EXTEND_TIMEOUT_USEC=40000000\n"), "{news}");
