@@ -133,7 +133,7 @@ impl KeyHeader {
     pub fn read(profile: &Profile) -> Result<Self> {
         profile.must_exist()?;
         let path = profile.key_header_path();
-        let text = std::fs::read_to_string(&path)
+        let text = crate::regular::read_to_string(&path)
             .map_err(|e| Error::io(Code::Damaged, format_args!("reading {}", path.display()), &e))?;
         Self::parse(&text, &path)
     }
@@ -260,6 +260,18 @@ mod tests {
     fn answer(passphrase: &str) -> Option<crate::handle::AskPassphrase> {
         let passphrase = Zeroizing::new(passphrase.to_owned());
         Some(Box::new(move || Ok(passphrase)))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_in_the_place_of_the_header_is_refused_at_once() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let (_home, profile, _) = profile_with(Wish::File);
+        std::fs::remove_file(profile.key_header_path()).unwrap();
+        mknodat(CWD, profile.key_header_path(), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let error = KeyHeader::read(&profile).unwrap_err();
+        assert_eq!(error.code, Code::Damaged);
+        assert!(error.message.ends_with("it is a pipe or a device, and no regular file"), "{error}");
     }
 
     #[test]
