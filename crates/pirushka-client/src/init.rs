@@ -1,7 +1,7 @@
 //! `init`: a new profile, whole or not at all.
 //!
 //! Everything is made in a directory beside the place where it will stand, and then moved there by one rename. A crash
-//! before leaves a directory `.new-*` and no profile; two inits at once make one profile.
+//! before leaves a directory `.new-*`, which the next one removes, and no profile; two inits at once make one profile.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -17,6 +17,7 @@ use crate::engine::answer::{bad_address, identity};
 use crate::error::{Code, Error, Result};
 use crate::key::{KeyHeader, Wish};
 use crate::profile::{Profile, private_dir};
+use crate::rubbish::{self, hold};
 use crate::store::Store;
 use crate::view::IdentityView;
 
@@ -122,27 +123,44 @@ pub(crate) fn exists(profile: &Profile) -> Error {
 }
 
 /// A directory that goes away unless it was moved.
-pub(crate) struct Building(pub(crate) std::path::PathBuf);
+pub(crate) struct Building(
+    pub(crate) std::path::PathBuf,
+    /// Held, so that nobody takes it for rubbish.
+    #[expect(dead_code)]
+    Option<std::fs::File>,
+);
 
 impl Building {
-    /// A new directory, empty, for this user only.
+    /// A new directory, empty, for this user only. What others left half made goes away.
     pub(crate) fn beside(profile: &Profile) -> Result<Self> {
         let failed = |e: std::io::Error| making(profile, &e);
         private_dir(profile.root()).map_err(failed)?;
         let suffix = data_encoding::HEXLOWER.encode(&seed()?[..8]);
-        let building = Self(profile.root().join(format!(".new-{suffix}")));
-        private_dir(&building.0).map_err(failed)?;
-        Ok(building)
+        let dir = profile.root().join(format!(".new-{suffix}"));
+        // One at a time, so that no directory is swept between its making and its being held.
+        let turn = std::fs::File::open(profile.root()).and_then(|root| root.lock().map(|()| root));
+        if turn.is_ok() {
+            sweep(profile.root());
+        }
+        private_dir(&dir).map_err(failed)?;
+        let held = hold(&dir);
+        Ok(Self(dir, held))
     }
 
     /// Moves it to where the profile stands.
     pub(crate) fn becomes(self, profile: &Profile) -> Result<()> {
+        sync(&self.0).map_err(|e| making(profile, &e))?;
         match std::fs::rename(&self.0, profile.dir()) {
             Ok(()) => sync(profile.root()).map_err(|e| making(profile, &e)),
             Err(_) if profile.exists() => Err(exists(profile)),
             Err(e) => Err(making(profile, &e).with_remedy(format!("is {} empty?", profile.dir().display()))),
         }
     }
+}
+
+/// Removes what nobody makes any more, or what somebody was removing.
+pub(crate) fn sweep(root: &Path) {
+    rubbish::sweep(root, |name| name.starts_with(".new-") || name.starts_with(".gone-"));
 }
 
 fn making(profile: &Profile, error: &std::io::Error) -> Error {

@@ -23,6 +23,8 @@
 pub mod backup;
 pub mod check;
 mod clock;
+#[cfg(all(test, unix))]
+mod crash;
 mod dns;
 mod driver;
 pub mod engine;
@@ -38,6 +40,7 @@ pub mod netcheck;
 pub mod profile;
 pub mod profiles;
 mod regular;
+mod rubbish;
 pub mod salvage;
 pub mod settings;
 pub mod store;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
-use crate::init::sync;
+use crate::init::{sweep, sync};
 use crate::key::KeyHeader;
 use crate::lock::ProfileLock;
 use crate::profile::Profile;
@@ -56,6 +56,8 @@ pub async fn list(chosen: &Profile) -> Result<Vec<ProfileView>> {
 /// # Errors
 /// [`Code::NoProfile`], [`Code::ProfileLocked`], [`Code::NotWritable`].
 pub fn remove(profile: &Profile) -> Result<()> {
+    // Of one whose removal was broken off, too.
+    sweep(profile.root());
     if !profile.dir().exists() {
         profile.must_exist()?;
     }

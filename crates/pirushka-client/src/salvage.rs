@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pirushka_client_core::{Client, ClientConfig, Table, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::backup::{move_aside, put_in_place};
+use crate::backup::replace;
 use crate::clock::Clock;
 use crate::driver::{load, seed};
 use crate::engine::answer::identity;
@@ -80,9 +80,7 @@ fn make(profile: &Profile, ask: Option<AskPassphrase>) -> Result<Salvaged> {
         let _ = std::fs::remove_file(building.0.join(format!("{COPY}{suffix}")));
     }
     key::copy(profile.dir(), &building.0)?;
-    let aside = move_aside(profile)?;
-    drop(lock);
-    put_in_place(building, profile, Some(&aside))?;
+    let aside = replace(building, profile, lock)?;
     Ok(Salvaged {
         identity: made.identity,
         contacts: made.contacts,

@@ -12,7 +12,9 @@ use super::check::{self, BackupInfo};
 use super::format::Sealer;
 use super::{About, Record, Secret};
 use crate::error::{Code, Error, Result};
+use crate::init::sync;
 use crate::profile::private_file;
+use crate::rubbish::{hold, sweep};
 use crate::store::{Exported, Reader};
 
 /// Whose profile it is.
@@ -36,6 +38,7 @@ pub(crate) fn create(
     let part = Part::beside(path)?;
     let failed = |e| cannot_write(path, &e);
     let file = private_file().write(true).create_new(true).open(&part.0).map_err(failed)?;
+    let _held = hold(&part.0);
     let file = write(reader, whose, BufWriter::new(file), secret)?;
     file.sync_all().map_err(failed)?;
     let info = check::check(&part.0, typed)?;
@@ -91,6 +94,11 @@ fn exists(path: &Path) -> Error {
     Error::new(Code::BadInput, format!("{} exists already", path.display())).with_remedy("choose another name")
 }
 
+/// Where a file stands.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The file while it is written; goes away unless it gets its name.
 struct Part(PathBuf);
 
@@ -99,11 +107,24 @@ impl Part {
         let mut random = [0; 6];
         getrandom::fill(&mut random).map_err(|e| Error::new(Code::Unexpected, format!("no random bytes: {e}")))?;
         let name = path.file_name().ok_or_else(|| Error::new(Code::BadInput, "a backup needs a file name"))?;
+        let prefix = format!(".{}.", name.to_string_lossy());
         let suffix = data_encoding::HEXLOWER.encode(&random);
-        Ok(Self(path.with_file_name(format!(".{}.{suffix}.part", name.to_string_lossy()))))
+        let part = Self(path.with_file_name(format!("{prefix}{suffix}.part")));
+        let is_part = |name: &str| {
+            let random = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".part"));
+            random.is_some_and(|digits| digits.len() == suffix.len() && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
+        // Of the same backup, by a process that was killed.
+        sweep(folder(path), is_part);
+        Ok(part)
     }
 
     fn name(self, path: &Path, replace: bool) -> Result<()> {
+        self.rename(path, replace)?;
+        sync(folder(path)).map_err(|e| cannot_write(path, &e))
+    }
+
+    fn rename(&self, path: &Path, replace: bool) -> Result<()> {
         let failed = |e| cannot_write(path, &e);
         if replace {
             return std::fs::rename(&self.0, path).map_err(failed);

@@ -23,8 +23,8 @@ use minicbor::{Decode, Encode};
 
 pub use check::{BackupInfo, check, check_unlocked, wants};
 pub(crate) use create::{Whose, create};
+pub(crate) use restore::replace;
 pub use restore::{RestoreOptions, Restored, restore};
-pub(crate) use restore::{move_aside, put_in_place};
 pub use secret::{Secret, SecretKind};
 
 /// One record of a backup.

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::driver::seed;
 use crate::engine::answer::identity;
 use crate::error::{Code, Error, Result};
-use crate::init::{Building, Protection, exists, wish};
+use crate::init::{Building, Protection, exists, sync, wish};
 use crate::key::KeyHeader;
 use crate::lock::ProfileLock;
 use crate::profile::{Profile, private_dir};
@@ -69,9 +69,13 @@ fn make(profile: &Profile, path: &Path, typed: &str, options: RestoreOptions) ->
     let lock = if there { Some(ProfileLock::take(profile)?) } else { None };
     let building = Building::beside(profile)?;
     let made = fill(&building.0, path, typed, options.protection)?;
-    let aside = there.then(|| move_aside(profile)).transpose()?;
-    drop(lock);
-    put_in_place(building, profile, aside.as_deref())?;
+    let aside = match lock {
+        Some(lock) => Some(replace(building, profile, lock)?),
+        None => {
+            building.becomes(profile)?;
+            None
+        }
+    };
     Ok(Restored { aside, ..made })
 }
 
@@ -119,18 +123,52 @@ fn fill(dir: &Path, path: &Path, typed: &str, protection: Protection) -> Result<
     })
 }
 
-/// Moves a profile's directory to a name that is none of a profile.
-pub(crate) fn move_aside(profile: &Profile) -> Result<PathBuf> {
-    let stamp = Clock::new().now().wall_ms;
-    let aside = profile.root().join(format!(".old-{}-{stamp}", profile.name()));
-    let failed = |e| Error::io(Code::Config, format_args!("moving {} aside", profile.dir().display()), &e);
-    private_dir(profile.root()).and_then(|()| std::fs::rename(profile.dir(), &aside)).map_err(failed)?;
+/// Puts what was built where the profile stands, and the profile aside; gives where that is. At every moment one of them
+/// stands there, where the system can exchange two directories.
+pub(crate) fn replace(building: Building, profile: &Profile, lock: ProfileLock) -> Result<PathBuf> {
+    let aside = aside(profile);
+    if exchanged(&building, &aside, profile).is_ok() {
+        return Ok(aside);
+    }
+    move_aside(profile, &aside)?;
+    drop(lock);
+    put_in_place(building, profile, Some(&aside))?;
     Ok(aside)
+}
+
+/// A name that is none of a profile.
+fn aside(profile: &Profile) -> PathBuf {
+    profile.root().join(format!(".old-{}-{}", profile.name(), Clock::new().now().wall_ms))
+}
+
+/// What was built gets the name aside first: under its own, the old profile would be rubbish if the second step, which
+/// exchanges the two, were the last.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn exchanged(building: &Building, aside: &Path, profile: &Profile) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    sync(&building.0)?;
+    std::fs::rename(&building.0, aside)?;
+    if let Err(error) = renameat_with(CWD, aside, CWD, profile.dir(), RenameFlags::EXCHANGE) {
+        std::fs::rename(aside, &building.0)?;
+        return Err(error.into());
+    }
+    sync(profile.root())
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn exchanged(_: &Building, _: &Path, _: &Profile) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// Moves a profile's directory there.
+fn move_aside(profile: &Profile, aside: &Path) -> Result<()> {
+    let failed = |e| Error::io(Code::Config, format_args!("moving {} aside", profile.dir().display()), &e);
+    private_dir(profile.root()).and_then(|()| std::fs::rename(profile.dir(), aside)).map_err(failed)
 }
 
 /// Puts what was built where the profile stood that was moved `aside`. Where that fails the old one comes back, or the
 /// error names where it lies.
-pub(crate) fn put_in_place(building: Building, profile: &Profile, aside: Option<&Path>) -> Result<()> {
+fn put_in_place(building: Building, profile: &Profile, aside: Option<&Path>) -> Result<()> {
     let Err(error) = building.becomes(profile) else { return Ok(()) };
     let Some(aside) = aside else { return Err(error) };
     // Where something stands in its place already, it cannot go back.
@@ -151,7 +189,8 @@ mod tests {
         let profile = Profile::at(home.path(), None).unwrap();
         std::fs::create_dir_all(profile.dir()).unwrap();
         std::fs::write(profile.dir().join("key.toml"), "old").unwrap();
-        let aside = move_aside(&profile).unwrap();
+        let aside = aside(&profile);
+        move_aside(&profile, &aside).unwrap();
         let building = Building::beside(&profile).unwrap();
         std::fs::write(building.0.join("key.toml"), "new").unwrap();
         (home, profile, aside, building)
@@ -174,6 +213,15 @@ mod tests {
         assert!(error.remedy.unwrap().contains(&aside.display().to_string()));
         assert_eq!(std::fs::read_to_string(aside.join("key.toml")).unwrap(), "old");
         assert!(profile.dir().join("somebody else's").exists());
+    }
+
+    #[test]
+    fn where_two_directories_cannot_be_exchanged_nothing_has_changed() {
+        let (_home, profile, aside, building) = halfway();
+        let elsewhere = aside.with_file_name(".old-elsewhere");
+        // Nothing stands in the profile's place that could be exchanged.
+        exchanged(&building, &elsewhere, &profile).unwrap_err();
+        assert!(!elsewhere.exists() && building.0.join("key.toml").exists());
     }
 
     #[test]

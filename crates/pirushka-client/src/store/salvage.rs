@@ -55,6 +55,8 @@ impl Ruins {
         open::must_be_whole(copy)?;
         let connection = open::in_ruins(copy, key)?;
         schema::version(&connection, copy)?;
+        // Codes are checked in the file alone; what the log holds of its pages is newer, and may be whole.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(()));
         // The tables must be known; that they are whole is not asked.
         let known =
             connection.prepare("SELECT tbl FROM row").and_then(|_| connection.prepare("SELECT id FROM message"));

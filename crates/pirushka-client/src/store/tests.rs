@@ -205,7 +205,7 @@ fn a_message_that_changes_is_found_by_what_it_says_now() {
 fn a_store_of_the_first_version_is_searched_like_a_new_one() {
     let (bench, mut store) = bench();
     store.commit(&[put(&text(1, 1, "Старое письмо")), put(&text(2, 1, "another"))]).unwrap();
-    store.connection.execute_batch("DROP TRIGGER message_gone; DROP TABLE word; PRAGMA user_version = 1").unwrap();
+    store.make_old();
     drop(store);
     let store = Store::open(&bench.path, &bench.key).unwrap();
     assert_eq!(store.reader().unwrap().search("письмо", None, None, 5).unwrap().hits.len(), 1);
@@ -409,64 +409,6 @@ fn t33_a_batch_that_breaks_off_at_any_write_leaves_nothing() {
     store.commit(&good).unwrap();
     drop(store);
     assert_eq!(Store::open(&bench.path, &bench.key).unwrap().load().unwrap().len(), 3);
-}
-
-/// Where the writer that is to be killed finds its store.
-const VICTIM: &str = "PIRUSHKA_TEST_CRASH_STORE";
-
-/// Not a test by itself: what [`a_writer_killed_at_any_moment_leaves_whole_batches`] starts and kills.
-#[test]
-fn crash_victim() {
-    use std::io::Write;
-    let Some(path) = std::env::var_os(VICTIM) else { return };
-    let mut store = Store::open(Path::new(&path), &StoreKey::for_tests(7)).unwrap();
-    for n in store.cursor() + 1.. {
-        let bytes = n.to_be_bytes();
-        let batch = [
-            row(Table::Profile, b"", Some(&bytes)),
-            row(Table::Session, &bytes, Some(&[n as u8; 3000])),
-            put(&text(n, 1, "x")),
-            row(Table::Session, &(n - 1).to_be_bytes(), None),
-        ];
-        store.commit(&batch).unwrap();
-        println!("\ncommitted {n}");
-        std::io::stdout().flush().unwrap();
-    }
-}
-
-#[test]
-fn a_writer_killed_at_any_moment_leaves_whole_batches() {
-    use std::io::{BufRead, BufReader};
-    let (bench, store) = bench();
-    drop(store);
-    let mut promised = 0;
-    for round in 0..10u64 {
-        let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::tests::crash_victim", "--nocapture"])
-            .env(VICTIM, &bench.path)
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(victim.stdout.take().unwrap()).lines().map_while(|line| line.ok());
-        let mut numbers = lines.filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok());
-        promised = promised.max(numbers.nth(5).unwrap());
-        // Somewhere within a commit: one takes about a millisecond.
-        std::thread::sleep(std::time::Duration::from_micros(137 * round));
-        victim.kill().unwrap();
-        victim.wait().unwrap();
-        promised = promised.max(numbers.last().unwrap_or(0));
-
-        let store = Store::open(&bench.path, &bench.key).unwrap();
-        store.check().unwrap();
-        let n = store.cursor();
-        assert!(n >= promised, "round {round}: {promised} was promised, {n} is there");
-        let expected = [
-            (Table::Profile, Vec::new(), n.to_be_bytes().to_vec()),
-            (Table::Session, n.to_be_bytes().to_vec(), vec![n as u8; 3000]),
-        ];
-        assert_eq!(store.load().unwrap(), expected, "round {round}");
-        assert_eq!(store.reader().unwrap().unread().unwrap(), n);
-    }
 }
 
 /// T33: wherever the disk is full, the commit that finds no room fails by name and whole, and when there is room again
