@@ -6,6 +6,7 @@ mod engine;
 mod facts;
 mod homes;
 mod keeping;
+mod killed;
 mod lost_things;
 mod memory;
 mod natlab;

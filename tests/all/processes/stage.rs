@@ -368,11 +368,21 @@ impl Lines {
 
     /// The next object.
     pub(super) fn next(&self, what: &str) -> Value {
+        self.next_or_end(what).unwrap_or_else(|| panic!("the process ended before {what}"))
+    }
+
+    /// The next object; nothing when the process has ended.
+    pub(super) fn next_or_end(&self, what: &str) -> Option<Value> {
         match self.0.recv_timeout(PATIENCE) {
-            Ok(object) => object,
+            Ok(object) => Some(object),
             Err(RecvTimeoutError::Timeout) => panic!("{what} did not come"),
-            Err(RecvTimeoutError::Disconnected) => panic!("the process ended before {what}"),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
+    }
+
+    /// What else it printed; waits for its end.
+    pub(super) fn rest(&self) -> Vec<Value> {
+        self.0.iter().collect()
     }
 
     /// Whether nothing comes for so long.

@@ -37,6 +37,8 @@ struct Progress {
     /// Shown, but not yet marked as seen.
     owed: Option<MessageView>,
     shown: u64,
+    /// What was shown behind `since`: an engine that dies before everything was told is followed by one that begins there.
+    told: BTreeSet<u64>,
     /// Whom the contacts that wrote may be taken for.
     alike: BTreeMap<u32, Option<String>>,
     /// Who waits for an answer and was announced.
@@ -53,6 +55,7 @@ pub async fn run(context: &Context, recv: Recv) -> Outcome {
         from: None,
         owed: None,
         shown: 0,
+        told: BTreeSet::new(),
         alike: BTreeMap::new(),
         announced: BTreeSet::new(),
     };
@@ -100,11 +103,13 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
             _ => None,
         };
         match event {
+            EventView::Message { message, .. } if progress.told.contains(&message.id) => {}
             EventView::Message { message, .. } if is_wanted(&message, progress.from) => {
                 let alike = alike(&engine, progress, &message).await?;
                 show(context, recv, &message, alike.as_deref()).await?;
                 ring(context, recv, &engine, &message).await?;
                 progress.shown += 1;
+                progress.told.insert(message.id);
                 // What nobody could see is not seen.
                 progress.owed = (!out::is_lost()).then_some(message);
             }
@@ -116,7 +121,10 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
             other => remark(context.out, &other),
         }
         // Up to here everything has been shown; while the unseen are told, what is not marked comes again by itself.
-        progress.since = cursor.map_or(progress.since, Since::Cursor);
+        if let Some(cursor) = cursor {
+            progress.since = Since::Cursor(cursor);
+            progress.told.clear();
+        }
         mark(&engine, progress).await?;
     }
     Ok(())
