@@ -6,6 +6,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use minicbor::Encode;
 use pirushka_client::Settings;
 use pirushka_client::backup::check_unlocked;
+use pirushka_client::store::{indexed, shown_of};
 use pirushka_client_core::{ContactId, Message, MessageBody, MessageId, MessageState, Table};
 use pirushka_peer::config;
 
@@ -37,6 +38,27 @@ pub(crate) fn peer_config(input: &[u8]) {
     let again = config::parse(path, &shown).unwrap_or_else(|failure| panic!("{failure}\n{shown}"));
     for setting in config::SETTINGS {
         assert_eq!(setting.shown(&again.config), setting.shown(&loaded.config), "{}", setting.key);
+    }
+}
+
+/// Texts are other people's: the index, which splits at what is not a letter or digit, gets only those of ASCII, what is
+/// shown of a text is a part of it, and whatever stands in it is found.
+pub(crate) fn words(input: &[u8]) {
+    let Ok(input) = std::str::from_utf8(input) else { return };
+    let (question, text) = input.split_once('\n').unwrap_or((input, input));
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| !b.is_ascii() || b.is_ascii_alphanumeric());
+    let folded = indexed(text);
+    assert!(folded.is_empty() || folded.split(' ').all(is_word), "{folded:?}");
+    if let Ok(pieces) = shown_of(text, question) {
+        let shown: String = pieces.into_iter().map(|(piece, _)| piece).collect();
+        let part = shown.strip_prefix('…').unwrap_or(&shown);
+        assert!(text.contains(part.strip_suffix('…').unwrap_or(part)), "{shown:?}");
+    }
+    for word in text.split_whitespace().filter(|word| word.len() < 90).take(8) {
+        // Symbols alone are not looked for.
+        if let Ok(pieces) = shown_of(text, word) {
+            assert!(pieces.iter().any(|(_, is_hit)| *is_hit), "{word:?} is not found");
+        }
     }
 }
 

@@ -56,6 +56,7 @@ pub const TARGETS: &[Target] = &[
         "no peer makes a client show what nobody wrote, or anything twice, or spoil its disk",
         client::conversation,
     ),
+    target("words", "whatever stands in a text is found, and what is shown is a part of it", files::words),
     target("settings", "a client's setting that is accepted is accepted as it is shown", files::settings),
     target("peer_config", "a peer's file that is accepted says the same when it is written out", files::peer_config),
     target("backup", "a backup is read whole or refused, with its own secret alone", files::backup),

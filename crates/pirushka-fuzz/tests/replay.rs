@@ -48,6 +48,7 @@ replay! {
     link 150,
     mailbox 100,
     questions 60,
+    words 10_000,
     settings 3_000,
     peer_config 1_000,
     backup 1_000,

@@ -22,7 +22,8 @@ fn whoever_is_killed_at_whatever_moment_nothing_is_lost_and_nothing_is_shown_twi
         (dice >> 33) % limit
     };
     let (mut promised, mut refused) = ([vec![], vec![]], 0);
-    for round in 0..80 * number("PIRUSHKA_CRASH_TIMES", 1) {
+    let rounds = 80 * number("PIRUSHKA_CRASH_TIMES", 1);
+    for round in 0..rounds {
         let victim = people[roll(2) as usize].engine_pid();
         let texts = [0, 1].map(|n| format!("{} {round} {}", people[n].name, "x".repeat(roll(3000) as usize)));
         let sending = [0, 1].map(|n| send(people[n], people[1 - n], &texts[n]));
@@ -54,7 +55,7 @@ fn whoever_is_killed_at_whatever_moment_nothing_is_lost_and_nothing_is_shown_twi
         different.dedup();
         assert_eq!(different.len(), received.len(), "nothing twice");
     }
-    println!("{} sent and promised, {refused} commands were told that their engine had gone", promised.concat().len());
+    println!("{rounds} kills: {} texts promised and shown once, {refused} commands refused", promised.concat().len());
 }
 
 /// Somebody who listens all the time: `recv --follow` gives up when engines die one after another, and is then begun anew.

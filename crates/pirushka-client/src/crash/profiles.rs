@@ -89,7 +89,7 @@ fn killed_anywhere(what: &'static str, times: u64, prepare: impl Fn(&Path), judg
         let left = leftovers(home.path());
         assert!(left.is_empty(), "{what}, killed after {after:?}, then done again: {left:?} stay behind");
     }
-    println!("{what}: killed {begun} times before and {done} times after it was done, which takes {longest:?}");
+    println!("{what}: {} kills, {begun} before and {done} after it was done, which takes {longest:?}", begun + done);
 }
 
 #[derive(PartialEq, Eq)]

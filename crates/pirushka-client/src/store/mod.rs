@@ -35,6 +35,7 @@ pub use export::Exported;
 pub use reader::{Chat, Page, Reader};
 pub(crate) use salvage::{Ruins, Saved};
 pub use search::{Found, Hit};
+pub use words::{Piece, indexed, shown_of};
 
 /// A row of any table but [`Table::Message`].
 pub type Row = (Table, Vec<u8>, Vec<u8>);

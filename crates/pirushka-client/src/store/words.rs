@@ -55,7 +55,8 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 }
 
 /// A text as the index has it: its words, folded, with a space between.
-pub(super) fn indexed(text: &str) -> String {
+#[must_use]
+pub fn indexed(text: &str) -> String {
     words(text).into_iter().map(|word| word.folded).collect::<Vec<_>>().join(" ")
 }
 
@@ -74,7 +75,7 @@ struct Clause {
 }
 
 /// A piece of a text, and whether it is what was looked for.
-pub(crate) type Piece = (String, bool);
+pub type Piece = (String, bool);
 
 impl Question {
     /// Reads what a person typed: words, and phrases in quotes; the last word may be a beginning.
@@ -127,11 +128,10 @@ impl Question {
         let words = words(text);
         let hits = self.hits(&words);
         let first = hits.first().map_or(0, |&hit| words[hit].place.start);
-        let start = words
-            .iter()
-            .map(|word| word.place.start)
-            .find(|&at| at <= first && text[at..first].chars().count() <= BEFORE);
-        let start = start.filter(|_| text[..first].chars().count() > BEFORE).unwrap_or(0);
+        // Counted backwards from the hit: a text may be long, and each of its words somebody else's.
+        let earliest = text[..first].char_indices().nth_back(BEFORE - 1).map_or(0, |(at, _)| at);
+        let mut starts = words.iter().map(|word| word.place.start);
+        let start = if earliest == 0 { 0 } else { starts.find(|&at| at >= earliest).unwrap_or(0) };
         let end = text[first..].char_indices().nth(AFTER).map_or(text.len(), |(at, _)| first + at);
         let mut pieces = Vec::new();
         let mut push = |text: &str, hit| {
@@ -170,6 +170,14 @@ impl Clause {
         };
         stretch.iter().zip(&self.words).enumerate().all(fits)
     }
+}
+
+/// The stretch of `text` that a search for `question` shows, if it finds it.
+///
+/// # Errors
+/// [`Code::BadInput`]: nothing to look for, or too much.
+pub fn shown_of(text: &str, question: &str) -> Result<Vec<Piece>> {
+    Ok(Question::read(question)?.snippet(text))
 }
 
 enum Class {
