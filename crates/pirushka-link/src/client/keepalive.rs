@@ -37,12 +37,13 @@ impl KeepaliveTimer {
         self.next_us = now.after_us(setting.interval_us - off);
     }
 
-    pub(crate) fn due(&mut self, now: Now) -> Option<Due> {
+    /// `roamed`: a peer that has restarted would send no RESET to where we are now, so every keepalive is a question.
+    pub(crate) fn due(&mut self, now: Now, roamed: bool) -> Option<Due> {
         let setting = self.setting.filter(|_| now.mono_us >= self.next_us)?;
         // Whatever is sent because of this sets the next moment anew; should it stay unsent, this is not asked at once.
         self.next_us = now.after_us(setting.interval_us);
         self.count = self.count.saturating_add(1);
-        if setting.poll_every != 0 && self.count >= setting.poll_every {
+        if setting.poll_every != 0 && (roamed || self.count >= setting.poll_every) {
             self.count = 0;
             return Some(Due::Poll);
         }

@@ -69,7 +69,8 @@ pub enum Class {
 pub struct Keepalive {
     /// At most so long without sending anything (µs); jitter only shortens it, to 72 % at most (25 s: 18 to 25 s).
     pub interval_us: u64,
-    /// Each so-many-th keepalive is a POLL, which is answered; 0 = none, 1 = all.
+    /// Each so-many-th keepalive is a POLL, which is answered; 0 = none, 1 = all. A session that has moved to another address
+    /// asks every time, unless it is 0.
     pub poll_every: u8,
 }
 
@@ -319,7 +320,8 @@ impl ClientLink {
         match &mut self.state {
             State::Idle => {}
             State::Greeting(handshake) => handshake.send_now(now),
-            State::Established(_) => {
+            State::Established(session) => {
+                session.roamed = true;
                 self.requests.add(&Frame::Poll { request: RequestId(0) }, Class::Control, true);
             }
         }
@@ -468,7 +470,7 @@ impl ClientLink {
     }
 
     fn handle_keepalive(&mut self, now: Now) {
-        match self.keepalive.due(now) {
+        match self.keepalive.due(now, self.session().is_some_and(|session| session.roamed)) {
             None => {}
             Some(keepalive::Due::Poll) => {
                 self.requests.add(&Frame::Poll { request: RequestId(0) }, Class::Control, true);

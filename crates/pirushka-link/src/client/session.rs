@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) binding: [u8; 32],
     pub(crate) expires_us: u64,
     pub(crate) wants_keepalive: bool,
+    /// It may be at another address than where it was made.
+    pub(crate) roamed: bool,
     pub(crate) is_closing: bool,
     is_closed: bool,
     pub(super) own: SessionId,
@@ -53,6 +55,7 @@ impl Session {
             expires_us: now.after_us(LIFETIME_US),
             // The peer keeps its HELLO_ACK until it hears something sealed.
             wants_keepalive: true,
+            roamed: false,
             is_closing: false,
             is_closed: false,
             own: done.client_session,
@@ -85,6 +88,7 @@ impl Session {
     }
 
     pub(crate) fn answer_challenge(&mut self, data: PathData) {
+        self.roamed = true;
         if self.challenges.len() < CHALLENGES_MAX && !self.challenges.contains(&data) {
             self.challenges.push(data);
         }

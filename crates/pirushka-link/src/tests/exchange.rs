@@ -142,6 +142,22 @@ fn keepalives_come_every_18_to_25_seconds_and_each_fourth_is_answered() {
 }
 
 #[test]
+fn after_a_change_of_address_a_restart_of_the_peer_is_noticed_at_the_next_keepalive() {
+    let mut pair = Pair::established();
+    pair.client.set_keepalive(pair.now, Some(Keepalive { interval_us: 25 * SECOND, poll_every: 4 }));
+    // The NAT forgets; nobody tells the client.
+    pair.client_addr = at(AWAY);
+    pair.run(30 * SECOND);
+    assert_eq!(pair.peer.remote(pair.session()), Some(at(AWAY)));
+    pair.peer =
+        PeerLink::new(PeerLinkConfig { filter_bits: 16, ..PeerLinkConfig::default() }, key(), [9; 32], pair.now);
+    pair.events.clear();
+    // A keepalive, and as long as it takes to give a question up.
+    pair.run(25 * SECOND + 20 * SECOND);
+    assert!(pair.events.iter().any(|event| matches!(event, ClientLinkEvent::Lost { .. })), "{:?}", pair.events);
+}
+
+#[test]
 fn sizes_on_the_wire_are_buckets_with_a_jitter() {
     let mut pair = Pair::established();
     let sent = pair.seen.len();
