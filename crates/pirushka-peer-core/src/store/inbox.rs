@@ -98,6 +98,8 @@ pub(crate) struct Dropped {
     pub(crate) bytes: u64,
     /// Deliveries to take out of the mailbox.
     pub(crate) deliveries: Vec<DeliveryId>,
+    /// Not all parts of it had come.
+    pub(crate) unfinished: bool,
 }
 
 impl Inbox {
@@ -257,6 +259,7 @@ impl Inbox {
             source: intro.source,
             bytes: intro.bytes as u64,
             deliveries: intro.deliveries().collect(),
+            unfinished: intro.delivered.is_none(),
         }
     }
 }

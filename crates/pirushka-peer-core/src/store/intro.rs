@@ -154,6 +154,9 @@ impl Store {
     pub(crate) fn drop_intro(&mut self, id: UserId, dropped: &Dropped) -> u64 {
         self.intro_sources.remove(dropped.source, id, dropped.intro, dropped.bytes);
         let Some(user) = self.registry.get_mut(id) else { return 0 };
+        if dropped.unfinished {
+            user.tokens.give_back(&dropped.intro);
+        }
         let gone = dropped.deliveries.iter().filter_map(|delivery| user.mailbox.drop_delivery(*delivery));
         let places: Vec<_> = gone.map(|gone| gone.place).collect();
         let held = places.len() as u64;

@@ -92,6 +92,16 @@ impl Tokens {
         token.spent.push(intro);
     }
 
+    /// An introduction that had one use was never finished: the use is there for another.
+    pub(crate) fn give_back(&mut self, intro: &IntroId) {
+        for token in &mut self.list {
+            if let Some(at) = token.spent.iter().position(|spent| spent == intro) {
+                token.spent.remove(at);
+                token.uses = token.uses.saturating_add(1);
+            }
+        }
+    }
+
     fn find(&self, hash: &[u8; 32]) -> Option<usize> {
         let mut found = None;
         for (at, token) in self.list.iter().enumerate() {
@@ -128,6 +138,17 @@ mod tests {
         tokens.spend(&HASH, IntroId([1; 16]));
         assert!(tokens.permits(&HASH, &IntroId([1; 16]), 0), "the parts and repeats of the same introduction");
         assert!(!tokens.permits(&HASH, &IntroId([2; 16]), 0), "another one");
+    }
+
+    #[test]
+    fn a_use_that_was_given_back_is_there_for_another_and_given_back_once() {
+        let mut tokens = one(1);
+        tokens.spend(&HASH, IntroId([1; 16]));
+        tokens.give_back(&IntroId([1; 16]));
+        tokens.give_back(&IntroId([1; 16]));
+        assert_eq!(tokens.list[0].uses, 1);
+        tokens.spend(&HASH, IntroId([2; 16]));
+        assert!(!tokens.permits(&HASH, &IntroId([1; 16]), 0));
     }
 
     #[test]

@@ -114,6 +114,23 @@ fn an_introduction_with_an_invites_token_arrives_in_parts_and_one_without_is_ref
 }
 
 #[test]
+fn an_introduction_that_is_not_finished_within_a_minute_gives_the_use_of_its_invite_back() {
+    let mut world = World::new(PeerConfig::default());
+    let (bob, stranger) = (world.client(), world.client());
+    let name = person(1).fingerprint();
+    world.register(bob, &person(1));
+    world.list_end(bob);
+    let (token_hash, expiry) = (proofs::token_hash(&TOKEN), world.now.wall_s() + 3600);
+    world.ask(bob, &Frame::TokenSet { request: NO_REQUEST, token_hash, uses: 1, expiry });
+    assert_eq!(world.intro(stranger, name, 1, 2, 0), Answer::Ok);
+    // The stranger makes it anew, since it has moved, or was brought back from an old copy.
+    assert_eq!(error(&world.intro(stranger, name, 2, 1, 0)), error_code::INTRO_REFUSED);
+    world.run(61 * SECOND);
+    assert_eq!(world.intro(stranger, name, 2, 1, 0), Answer::Ok);
+    assert_eq!(error(&world.intro(stranger, name, 1, 2, 0)), error_code::INTRO_REFUSED, "one use, one introduction");
+}
+
+#[test]
 fn t14_an_intro_inbox_filled_from_many_sources_leaves_contacts_alone_and_memory_bounded() {
     let config = PeerConfig { ram_bytes: 60_000, ..PeerConfig::default() };
     let mut world = World::new(config);
