@@ -191,10 +191,10 @@ impl fmt::Debug for Shelf {
 }
 
 impl Drop for Shelf {
-    /// Memory that goes back to the system is not ours to keep clean, but what was held is.
+    /// Memory that goes back to the system is not ours to keep clean, but what was held is; free slots are clean already.
     fn drop(&mut self) {
         for class in &mut self.classes {
-            class.pages.iter_mut().for_each(|page| page.zeroize());
+            (0..class.len as u32).for_each(|index| class.slot_mut(index).zeroize());
         }
     }
 }
