@@ -1,7 +1,7 @@
 //! Stories of people with several home peers, and of people who move.
 
 use pirushka_peer_core::PeerConfig;
-use pirushka_sim::{CrashPoint, HomeRole, HomeState, MessageId, MessageState, Person, World};
+use pirushka_sim::{CrashPoint, HomeRole, HomeState, MessageId, MessageState, Person, User as _, World};
 use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
 
 use super::{SOON, Town};
@@ -400,6 +400,48 @@ fn who_moves_before_an_introduction_is_answered_hears_the_answer_at_the_old_home
     ends_with(&mut town, &[], &back, MINUTE);
     town.world.run_for(10 * MINUTE);
     assert_eq!(town.world.homes(a).len(), 1, "and then the old one is left");
+}
+
+#[test]
+fn who_gets_one_more_home_and_dies_while_an_introduction_is_answered_knows_the_answer() {
+    let mut town = Town::strangers(131, PeerConfig::default());
+    let new = town.world.add_peer(PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    let address = town.world.make_invite(b);
+    town.world.run_for(SECOND);
+    town.world.come_by(a, &address);
+    let bob_knows = |world: &World<Person>| !world.users[b].client().expect("alive").contacts().is_empty();
+    assert!(town.world.until(town.world.now_us() + MINUTE, bob_knows));
+    // The introduction is there. Alice, who can reach a new home alone, makes it anew, and dies before she has.
+    let cut = |town: &mut Town, on: bool| {
+        for peer in [ALICES, FIRST] {
+            let (alice, peer) = (town.world.users[a].place().ip, town.world.peers[peer].address.ip());
+            town.world.net.partition(alice, peer, on);
+        }
+    };
+    cut(&mut town, true);
+    assert!(town.world.add_home(a, new));
+    town.world.run_for(2 * SECOND);
+    town.world.kill(a);
+    town.world.wake(a);
+    cut(&mut town, false);
+    let both = |world: &World<Person>| world.are_contacts(a, b);
+    assert!(town.world.until(town.world.now_us() + 5 * MINUTE, both), "{}", town.world.report());
+    let (there, back) = (town.alice_says(1), town.bob_says(1));
+    ends_with(&mut town, &there, &back, 5 * MINUTE);
+}
+
+#[test]
+fn who_has_written_more_than_can_be_confirmed_leaves_a_dead_home_and_is_heard() {
+    let mut town = Town::new(132);
+    let new = town.world.add_peer(PeerConfig::default());
+    town.world.crash_peer(FIRST);
+    // More than go out without a receipt. Nobody can send one: the only way to bob is dead, and alice knows no other.
+    let back = town.bob_says(2 * pirushka_sim::ClientConfig::default().window);
+    town.world.run_for(MINUTE);
+    let b = town.bob;
+    assert!(town.world.move_home(b, None, new));
+    ends_with(&mut town, &[], &back, 10 * MINUTE);
 }
 
 #[test]
