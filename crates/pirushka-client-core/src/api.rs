@@ -496,6 +496,17 @@ pub struct ContactInfo {
     pub expire_s: u64,
 }
 
+/// What waits for receipts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Texts, CARDs and whatever else is said.
+    pub contents: usize,
+    /// New keys.
+    pub commits: usize,
+    /// New sessions.
+    pub introductions: usize,
+}
+
 /// An invite, as shown. The address is in [`crate::Client::invite_address`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InviteInfo {

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use pirushka_e2e::Session;
 use pirushka_e2e::chunks::Reassembly;
 use pirushka_e2e::content::QueueGrant;
-use pirushka_e2e::session::Session;
 use pirushka_identity::Card;
 use pirushka_wire::{Fingerprint, IntroToken, PeerAddress, PeerId, QueueId, QueueSecret, RangeSet};
 
 use crate::api::{AddingTrouble, ContactId, ContactState, DamagedRow, MessageId, Table};
 use crate::conversation::ConversationRow;
 use crate::home_row::HomeId;
+use crate::likeness::Remembered;
 use crate::limits::{GAP_ANCHORS_MAX, GAP_WIDTH_MAX, GRANTS_MAX, GROUPS_MAX, SESSIONS_MAX};
 use crate::memory::MemoryRow;
 use crate::outbox::{Item, ItemKind};
@@ -327,6 +328,9 @@ pub(crate) struct Contact {
     /// Messages that wait for a commit or a Welcome, by arrival.
     pub(crate) pending: BTreeMap<u64, Vec<u8>>,
     pub(crate) conversation: ConversationRow,
+    /// What its name, and what it calls itself, look like.
+    pub(crate) likeness: Remembered,
+    pub(crate) claimed_likeness: Remembered,
     /// The row is to be written at the end of the turn.
     pub(crate) changed: bool,
     session_keys: BTreeMap<u64, BTreeSet<Vec<u8>>>,
@@ -341,6 +345,8 @@ impl Contact {
         Self {
             row,
             outbox: BTreeMap::new(),
+            likeness: Remembered::default(),
+            claimed_likeness: Remembered::default(),
             sessions: BTreeMap::new(),
             received,
             seen,

@@ -3,10 +3,10 @@
 use pirushka_identity::IntroPolicy;
 use pirushka_wire::{Address, Fingerprint};
 
-use crate::api::{ContactId, ContactInfo, HomeInfo, InviteInfo};
+use crate::api::{ContactId, ContactInfo, HomeInfo, InviteInfo, Waiting};
 use crate::client::Client;
 use crate::contact::Contact;
-use crate::likeness::Likeness;
+use crate::outbox::ItemKind;
 
 impl Client {
     /// Who I am.
@@ -84,6 +84,20 @@ impl Client {
         by_fingerprint.or_else(by_name).map(Contact::id)
     }
 
+    /// What waits for the receipts of all contacts.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        let mut waiting = Waiting::default();
+        for item in self.contacts.values().flat_map(|contact| contact.outbox.values()) {
+            *match item.row.kind {
+                ItemKind::Content => &mut waiting.contents,
+                ItemKind::Commit => &mut waiting.commits,
+                ItemKind::Intro | ItemKind::Welcome => &mut waiting.introductions,
+            } += 1;
+        }
+        waiting
+    }
+
     /// All invites, used ones too.
     #[must_use]
     pub fn invites(&self) -> Vec<InviteInfo> {
@@ -134,9 +148,9 @@ impl Client {
         if contact.row.verified {
             return None;
         }
-        let claimed = Likeness::of(&contact.row.claimed_name);
+        let claimed = contact.claimed_likeness.of(&contact.row.claimed_name);
         let others = self.contacts.values().filter(|other| other.row.verified || other.id() < contact.id());
-        let mut alike = others.filter(|other| Likeness::of(&other.row.name).is_like(&claimed));
+        let mut alike = others.filter(|other| other.likeness.of(&other.row.name).is_like(&claimed));
         alike.next().map(|other| other.row.name.clone())
     }
 

@@ -4,6 +4,8 @@
 //! Each name is reduced to its skeleton (Unicode Technical Standard 39), from the small and from the capital letters:
 //! `в` and `b` differ, `В` and `B` do not. Spaces and marks between the letters do not count.
 
+use std::cell::{Ref, RefCell};
+
 use unicode_security::confusable_detection::skeleton;
 
 /// What a name looks like; two names look alike if one of their forms is the same.
@@ -20,6 +22,20 @@ impl Likeness {
 
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         !self.small.is_empty() && (self.small == other.small || self.capital == other.capital)
+    }
+}
+
+/// What a name looks like, worked out when it is first asked for and when the name is another.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(RefCell<Option<(String, Likeness)>>);
+
+impl Remembered {
+    pub(crate) fn of(&self, name: &str) -> Ref<'_, Likeness> {
+        if self.0.borrow().as_ref().is_none_or(|(known, _)| known != name) {
+            *self.0.borrow_mut() = Some((name.to_owned(), Likeness::of(name)));
+        }
+        // It was just put there.
+        Ref::map(self.0.borrow(), |known| &known.as_ref().expect("a likeness").1)
     }
 }
 
@@ -56,6 +72,14 @@ mod tests {
         ] {
             assert!(alike(known, claimed), "{known} {claimed}");
             assert!(alike(claimed, known), "{claimed} {known}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_of_the_name_that_is_asked_for() {
+        let remembered = Remembered::default();
+        for name in ["alice", "alice", "bob", "alice"] {
+            assert_eq!(*remembered.of(name), Likeness::of(name));
         }
     }
 
