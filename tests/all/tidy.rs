@@ -145,6 +145,20 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     }
 }
 
+/// `planted` and `stub` are for the simulator alone, which is asked for them by name.
+#[test]
+fn nothing_is_built_with_planted_bugs_or_without_cryptography_unless_it_is_asked_for() {
+    let folders = fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    for folder in folders.chain([root(), root().join("tests")]) {
+        let manifest = read(&folder.join("Cargo.toml"));
+        let words = manifest.lines().filter(|line| !line.starts_with('#'));
+        for line in words.filter(|line| line.contains("planted") || line.contains("stub")) {
+            let alone = line.starts_with("planted = [") || line.starts_with("stub = [");
+            assert!(alone, "{}: \"{line}\" switches it on for others", folder.display());
+        }
+    }
+}
+
 #[test]
 fn every_source_file_says_first_what_it_is() {
     for file in sources() {

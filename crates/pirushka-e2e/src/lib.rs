@@ -49,15 +49,22 @@ pub mod chunks;
 pub mod content;
 pub mod envelope;
 mod error;
+#[cfg(feature = "stub")]
+mod gears;
 pub mod intro;
 mod mls;
 pub mod packages;
 pub mod sas;
 pub mod session;
+#[cfg(feature = "stub")]
+mod stub;
 pub mod verify;
 
 pub use content::{Body, Content};
 pub use error::E2eError;
+#[cfg(feature = "stub")]
+pub use gears::Session;
 pub use mls::RowWrites;
 pub use packages::KeyPackages;
+#[cfg(not(feature = "stub"))]
 pub use session::Session;

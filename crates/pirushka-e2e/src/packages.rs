@@ -159,18 +159,7 @@ impl KeyPackages {
         now_s: u64,
         last_resort: bool,
     ) -> Result<Vec<u8>, E2eError> {
-        let scratch = Rows::default();
-        let provider = Provider::new(&scratch, Source::from_rng(rng));
-        let mut builder =
-            KeyPackage::builder().key_package_lifetime(unlimited()).leaf_node_capabilities(capabilities());
-        if last_resort {
-            builder = builder.mark_as_last_resort();
-        }
-        let bundle = builder
-            .build(SUITE, &provider, &LeafSigner(id), credential(id))
-            .map_err(|_| E2eError::Library("making a key package"))?;
-        let (reference, public) = public_parts(&provider, &bundle)?;
-        let private = to_cbor(&bundle)?;
+        let (reference, public, private) = new_package(id, rng, last_resort)?;
         self.parts.insert(reference.clone(), Part { made_s: now_s, last_resort, public: public.clone(), private });
         self.changed.insert(reference);
         Ok(public)
@@ -183,6 +172,31 @@ impl KeyPackages {
             self.forget(&oldest);
         }
     }
+}
+
+/// Reference, public part and private part of a new package.
+fn new_package(
+    id: &Identity,
+    rng: &mut ChaCha20Rng,
+    last_resort: bool,
+) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), E2eError> {
+    #[cfg(feature = "stub")]
+    if pirushka_wire::stub::is_on() {
+        let (reference, public) = crate::stub::package(id, rng);
+        return Ok((reference.clone(), public, reference));
+    }
+    let scratch = Rows::default();
+    let provider = Provider::new(&scratch, Source::from_rng(rng));
+    let mut builder = KeyPackage::builder().key_package_lifetime(unlimited()).leaf_node_capabilities(capabilities());
+    if last_resort {
+        builder = builder.mark_as_last_resort();
+    }
+    let bundle = builder
+        .build(SUITE, &provider, &LeafSigner(id), credential(id))
+        .map_err(|_| E2eError::Library("making a key package"))?;
+    let (reference, public) = public_parts(&provider, &bundle)?;
+    let private = to_cbor(&bundle)?;
+    Ok((reference, public, private))
 }
 
 fn public_parts(provider: &Provider<'_>, bundle: &KeyPackageBundle) -> Result<(Vec<u8>, Vec<u8>), E2eError> {

@@ -148,6 +148,10 @@ pub fn fingerprint_of(der: &[u8]) -> Fingerprint {
 }
 
 fn verify(public_key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    #[cfg(feature = "stub")]
+    if pirushka_wire::stub::is_on() {
+        return *signature == crate::stub::signature(public_key, message);
+    }
     VerifyingKey::from_bytes(public_key)
         .and_then(|key| key.verify_strict(message, &Signature::from_bytes(signature)))
         .is_ok()

@@ -37,6 +37,8 @@ mod identity;
 mod plain;
 pub mod proofs;
 mod register;
+#[cfg(feature = "stub")]
+mod stub;
 mod work;
 
 pub use card::{CARD_SKEW_S, Card, CardError, HOMES_MAX, IntroPolicy};

@@ -60,6 +60,8 @@ pub mod peer;
 mod replay;
 mod rtt;
 mod sealed;
+#[cfg(feature = "stub")]
+mod stub;
 #[cfg(test)]
 mod tests;
 mod veil;

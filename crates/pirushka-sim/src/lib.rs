@@ -21,6 +21,7 @@ pub mod planted;
 pub mod rand;
 pub mod random;
 mod raw;
+mod situations;
 mod town;
 mod trace;
 mod world;
@@ -36,5 +37,6 @@ pub use pirushka_client_core::{
 pub use plan::CrashPoint;
 pub use rand::Rand;
 pub use raw::{RawConfig, RawUser};
+pub use situations::NEEDED;
 pub use trace::Trace;
 pub use world::{Clock, Place, Surroundings, User, World};

@@ -1,13 +1,15 @@
 //! `pirushka-sim --seeds A..B` runs seeds and prints one JSON line; `--seed N --trace` tells one seed's story.
 
-use std::collections::BTreeMap;
+mod summary;
+
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
-use pirushka_sim::random::{self, Outcome};
+use clap::Parser;
+use pirushka_sim::random::{self, Gear, Outcome};
+use summary::Summary;
 
 /// Runs the real cores over a bad network in virtual time, as seeds say, and checks the invariants after every event.
 #[derive(Parser)]
@@ -21,24 +23,20 @@ struct Args {
     /// With --seed: tell the story.
     #[arg(long, requires = "seed")]
     trace: bool,
-    /// What the users are.
-    #[arg(long, value_enum, default_value = "raw")]
+    /// What the users are: `raw` is the link alone, `real` the client with real MLS, `stub` the client with what stands in
+    /// for asymmetric cryptography and MLS (needs the feature `stub`).
+    #[arg(long, value_parser = gear, default_value = "raw")]
     gear: Gear,
     /// Plants each bug in turn and says in which seed it was caught. Needs the feature `planted`.
     #[cfg(feature = "planted")]
     #[arg(long, conflicts_with = "seed")]
     planted: bool,
+    /// With --seeds: fails unless every situation of the list was reached.
+    #[arg(long, requires = "seeds")]
+    all_situations: bool,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     jobs: u64,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Gear {
-    /// The link alone.
-    Raw,
-    /// The real client with real MLS.
-    Real,
 }
 
 fn main() -> ExitCode {
@@ -48,11 +46,14 @@ fn main() -> ExitCode {
     if args.planted {
         return hunt(args.seeds.unwrap_or((0, 1000)));
     }
-    let outcomes = match args.seed {
-        Some(seed) => vec![one(seed, &args)],
+    let summary = match args.seed {
+        Some(seed) => Summary::of(one(seed, &args)),
         None => many(args.seeds.unwrap_or((0, 100)), &args),
     };
-    summary(&outcomes, begun)
+    println!("{}", summary.line(begun.elapsed()));
+    let missed = if args.all_situations { summary.missed() } else { vec![] };
+    missed.iter().for_each(|name| eprintln!("not reached: {name}"));
+    if summary.is_clean() && missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Every so-many-th seed runs twice.
@@ -72,31 +73,28 @@ fn one(seed: u64, args: &Args) -> Result<Outcome, u64> {
 }
 
 fn guarded(seed: u64, gear: Gear, print: bool) -> Result<Outcome, u64> {
-    let run = move || match gear {
-        Gear::Raw => random::run_raw(seed, print),
-        Gear::Real => random::run_real(seed, print),
-    };
-    catch_unwind(run).map_err(|_| {
+    catch_unwind(move || random::run(gear, seed, print)).map_err(|_| {
         eprintln!("seed {seed}: panicked");
         seed
     })
 }
 
-fn many((from, to): (u64, u64), args: &Args) -> Vec<Result<Outcome, u64>> {
+fn many((from, to): (u64, u64), args: &Args) -> Summary {
     let next = AtomicU64::new(from);
     let work = || {
-        let mut outcomes = vec![];
+        let mut summary = Summary::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= to {
-                return outcomes;
+                return summary;
             }
-            outcomes.push(one(seed, args));
+            summary.add(one(seed, args));
         }
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..args.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        // What panics inside a seed is caught there.
+        threads.into_iter().filter_map(|thread| thread.join().ok()).fold(Summary::default(), Summary::with)
     })
 }
 
@@ -120,42 +118,20 @@ fn hunt(seeds: (u64, u64)) -> ExitCode {
     if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn summary(outcomes: &[Result<Outcome, u64>], begun: Instant) -> ExitCode {
-    let mut situations = BTreeMap::<&str, u64>::new();
-    let mut bad = vec![];
-    let (mut messages, mut entries, mut virtual_us) = (0, 0, 0);
-    for outcome in outcomes {
-        match outcome {
-            Ok(outcome) => {
-                outcome.situations.iter().for_each(|(name, n)| *situations.entry(name).or_default() += n);
-                messages += outcome.messages;
-                entries += outcome.entries;
-                virtual_us += outcome.virtual_us;
-                bad.extend((!outcome.violations.is_empty()).then_some(outcome.seed));
-            }
-            Err(seed) => bad.push(*seed),
-        }
-    }
-    bad.sort_unstable();
-    let seconds = begun.elapsed().as_secs_f64();
-    let line = serde_json::json!({
-        "v": 1,
-        "seeds": outcomes.len(),
-        "violations": bad.len(),
-        "bad_seeds": &bad[..bad.len().min(50)],
-        "messages": messages,
-        "entries": entries,
-        "virtual_hours": virtual_us / 3_600_000_000,
-        "seconds": (seconds * 10.0).round() / 10.0,
-        "seeds_per_second": (outcomes.len() as f64 / seconds.max(1e-9) * 10.0).round() / 10.0,
-        "situations": situations,
-    });
-    println!("{line}");
-    if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
 fn range(text: &str) -> Result<(u64, u64), String> {
     let (from, to) = text.split_once("..").ok_or("expected A..B")?;
     let number = |s: &str| s.parse::<u64>().map_err(|e| format!("\"{s}\": {e}"));
     Ok((number(from)?, number(to)?))
+}
+
+fn gear(text: &str) -> Result<Gear, String> {
+    match text {
+        "raw" => Ok(Gear::Raw),
+        "real" => Ok(Gear::Real),
+        #[cfg(feature = "stub")]
+        "stub" => Ok(Gear::Stub),
+        #[cfg(not(feature = "stub"))]
+        "stub" => Err("build with `--features stub`".into()),
+        _ => Err("expected raw, stub or real".into()),
+    }
 }

@@ -24,6 +24,8 @@ pub struct PeerNode {
     /// Its limits; a change here counts from the next start.
     pub config: PeerConfig,
     pub(crate) ledger: Ledger,
+    /// How often the present run had said "full" when it was looked at last.
+    pub(crate) refused_full: u64,
     key: PeerKey,
     seeds: Rand,
     running: Option<Running>,
@@ -42,7 +44,19 @@ impl PeerNode {
         let key = PeerKey::generate(seeds.seed32());
         let host = format!("{name}.example");
         let ledger = Ledger::default();
-        Self { name, host, address, clock: Clock::default(), config, ledger, key, seeds, running: None, mischief: None }
+        Self {
+            name,
+            host,
+            address,
+            clock: Clock::default(),
+            config,
+            ledger,
+            refused_full: 0,
+            key,
+            seeds,
+            running: None,
+            mischief: None,
+        }
     }
 
     /// Its name, as it pins it.

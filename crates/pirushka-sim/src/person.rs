@@ -11,7 +11,7 @@ use pirushka_client_core::{
     Client, ClientConfig, ContactId, ContactInfo, ContactState, Event, HomeState, Message, MessageBody, MessageId,
     MessageState, SocketId, Table, Warning, Write,
 };
-use pirushka_wire::{Address, Fingerprint, Now};
+use pirushka_wire::{Address, Fingerprint, Now, PeerId};
 
 use crate::checks::{Rule, Violation};
 use crate::plan::CrashPoint;
@@ -29,9 +29,12 @@ pub struct Person {
     running: Option<Client>,
     sockets: BTreeMap<SocketId, u16>,
     port_next: u16,
-    crash_at: Option<CrashPoint>,
+    /// Where, after so many commits.
+    crash_at: Option<(CrashPoint, u8)>,
     /// Says yes to whoever asks.
     pub says_yes: bool,
+    /// Who served it when it died.
+    last_homes: Vec<PeerId>,
     sent: u32,
     /// Warnings so far.
     pub warnings: Vec<Warning>,
@@ -92,6 +95,7 @@ impl Person {
             port_next: PORT_FIRST,
             crash_at: None,
             says_yes: false,
+            last_homes: vec![],
             sent: 0,
             warnings: vec![],
             commits: 0,
@@ -153,9 +157,14 @@ impl Person {
 
     /// The process will die at the next such moment.
     pub fn crash(&mut self, at: CrashPoint) {
+        self.crash_after(0, at);
+    }
+
+    /// The process will die at the next such moment after so many commits.
+    pub fn crash_after(&mut self, commits: u8, at: CrashPoint) {
         match at {
             CrashPoint::Idle => self.die(),
-            CrashPoint::BeforeCommit | CrashPoint::AfterCommit => self.crash_at = Some(at),
+            CrashPoint::BeforeCommit | CrashPoint::AfterCommit => self.crash_at = Some((at, commits)),
         }
     }
 
@@ -233,6 +242,8 @@ impl Person {
     }
 
     fn die(&mut self) {
+        let homes = self.running.as_ref().map(Client::homes).unwrap_or_default();
+        self.last_homes = homes.iter().map(|home| home.peer.peer_id).collect();
         self.running = None;
         self.sockets.clear();
         self.crash_at = None;
@@ -244,17 +255,20 @@ impl Person {
             let Some(client) = &mut self.running else { return false };
             let writes = client.take_writes();
             if !writes.is_empty() {
-                if self.crash_at == Some(CrashPoint::BeforeCommit) {
+                if self.crash_at == Some((CrashPoint::BeforeCommit, 0)) {
                     around.trace.event(around.net_us, &self.name, format_args!("dies before a commit"));
                     self.die();
                     return false;
                 }
                 self.commits += 1;
                 self.commit(writes, around);
-                if self.crash_at == Some(CrashPoint::AfterCommit) {
+                if self.crash_at == Some((CrashPoint::AfterCommit, 0)) {
                     around.trace.event(around.net_us, &self.name, format_args!("dies after a commit"));
                     self.die();
                     return false;
+                }
+                if let Some((_, commits)) = &mut self.crash_at {
+                    *commits = commits.saturating_sub(1);
                 }
             }
             let Some(client) = &mut self.running else { return false };
@@ -428,6 +442,9 @@ impl Person {
     }
 }
 
+/// From, to, number.
+pub(crate) type TextKey = (String, String, u32);
+
 /// What a text says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -464,7 +481,7 @@ impl Said {
 
     /// As it stands in [`World::shown`].
     #[must_use]
-    pub fn key(&self) -> (String, String, u32) {
+    pub fn key(&self) -> TextKey {
         (self.from.clone(), self.to.clone(), self.number)
     }
 }
@@ -507,6 +524,17 @@ impl User for Person {
                 self.port_next
             });
             around.out.push((port, transmit.to, std::mem::take(&mut datagram)));
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        self.running.is_none()
+    }
+
+    fn is_served_by(&self, peer: PeerId) -> bool {
+        match &self.running {
+            Some(client) => client.homes().iter().any(|home| home.peer.peer_id == peer),
+            None => self.last_homes.contains(&peer),
         }
     }
 

@@ -113,7 +113,8 @@ pub enum Step {
         peer: usize,
         mischief: Mischief,
     },
-    CrashUser(usize, CrashPoint),
+    /// At such a moment, after so many commits.
+    CrashUser(usize, CrashPoint, u8),
     StartUser(usize),
     Cut {
         user: usize,
@@ -146,34 +147,52 @@ pub enum Step {
     },
 }
 
-/// How much of everything.
+/// How much of everything, at most. Most bugs need two people and one or two faults, and a run of those costs a tenth of
+/// one with everything: so most runs are small.
 #[derive(Debug, Clone, Copy)]
-pub struct Scale {
-    #[allow(missing_docs)]
-    pub messages_max: u64,
-    /// How long faults last at most.
-    pub faults_us: u64,
+struct Scale {
+    peers: u64,
+    users: u64,
+    messages: u64,
+    faults: u64,
+    faults_us: u64,
+    /// How many runs in a hundred know a long absence, which costs days of keepalives.
+    absent: u64,
     /// Whether envelopes (raw users) or texts (persons) are written.
-    pub raw: bool,
+    raw: bool,
+}
+
+impl Scale {
+    /// Drawn from a source of its own.
+    fn of(seed: u64, raw: bool) -> Self {
+        let (peers, faults_us) = if raw { (3, 240 * SECOND) } else { (5, 300 * SECOND) };
+        let large =
+            Self { peers, users: 4, messages: if raw { 60 } else { 40 }, faults: 12, faults_us, absent: 6, raw };
+        match Rand::new(seed ^ 0x512e_0000_0000_0000).below(100) {
+            0..80 => Self { peers: 2, users: 2, messages: 6, faults: 5, faults_us: 60 * SECOND, absent: 1, ..large },
+            80..95 => Self { peers: 3, users: 3, messages: 15, faults: 8, faults_us: 150 * SECOND, absent: 3, ..large },
+            _ => large,
+        }
+    }
 }
 
 impl Plan {
-    /// What this seed says.
+    /// What this seed says to raw users, or to persons.
     #[must_use]
-    pub fn of(seed: u64, scale: Scale) -> Self {
+    pub fn of(seed: u64, raw: bool) -> Self {
+        let scale = Scale::of(seed, raw);
         let mut rand = Rand::new(seed ^ 0x5eed_0000_0000_0000);
-        let peers_max = if scale.raw { 3 } else { 5 };
-        let peers = (0..rand.between(1, peers_max)).map(|_| limits(&mut rand, scale.raw)).collect::<Vec<_>>();
-        let users = (0..rand.between(2, 4)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
+        let peers = (0..rand.between(1, scale.peers)).map(|_| limits(&mut rand, scale.raw)).collect::<Vec<_>>();
+        let users = (0..rand.between(2, scale.users)).map(|_| user(&mut rand, peers.len() as u64)).collect::<Vec<_>>();
         let calm_us = rand.between(20 * SECOND, scale.faults_us);
         let mut plan =
             Self { weather: weather(&mut rand), peers, users, steps: vec![], calm_us, absence: None, hostile: None };
         plan.messages(&mut rand, scale);
-        plan.faults(&mut rand);
+        plan.faults(&mut rand, scale);
         if !scale.raw {
             plan.moves(&mut rand);
         }
-        plan.absence = rand.percent(10).then(|| Absence {
+        plan.absence = rand.percent(scale.absent).then(|| Absence {
             user: rand.below(plan.users.len() as u64) as usize,
             us: if rand.percent(50) { rand.between(HOUR, DAY) } else { rand.between(DAY, 13 * DAY) },
             peers_restart: rand.percent(50),
@@ -208,7 +227,7 @@ impl Plan {
     }
 
     fn messages(&mut self, rand: &mut Rand, scale: Scale) {
-        for _ in 0..rand.between(1, scale.messages_max) {
+        for _ in 0..rand.between(1, scale.messages) {
             let from = rand.below(self.users.len() as u64) as usize;
             let to = (from + 1 + rand.below(self.users.len() as u64 - 1) as usize) % self.users.len();
             let at = rand.below(self.calm_us);
@@ -220,9 +239,9 @@ impl Plan {
         }
     }
 
-    fn faults(&mut self, rand: &mut Rand) {
+    fn faults(&mut self, rand: &mut Rand, scale: Scale) {
         let (peers, users) = (self.peers.len() as u64, self.users.len() as u64);
-        for _ in 0..rand.below(12) {
+        for _ in 0..rand.below(scale.faults) {
             let at = rand.below(self.calm_us);
             let until = (at + rand.between(SECOND / 2, 60 * SECOND)).min(self.calm_us);
             let (peer, user) = (rand.below(peers) as usize, rand.below(users) as usize);
@@ -232,7 +251,8 @@ impl Plan {
                 0 | 1 => [Some(Step::CrashPeer(peer)), Some(Step::StartPeer(peer))],
                 2..=4 => {
                     let point = *rand.pick(&[CrashPoint::Idle, CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
-                    [Some(Step::CrashUser(user, point)), Some(Step::StartUser(user))]
+                    let commits = rand.below(8) as u8;
+                    [Some(Step::CrashUser(user, point, commits)), Some(Step::StartUser(user))]
                 }
                 5 => [Some(Step::Cut { user, peer, on: true }), Some(Step::Cut { user, peer, on: false })],
                 6 => [Some(Step::PeerOff { peer, on: true }), Some(Step::PeerOff { peer, on: false })],
@@ -281,6 +301,12 @@ fn limits(rand: &mut Rand, raw: bool) -> PeerConfig {
     config.intro_difficulty = rand.between(2, 8) as u8;
     config.register_difficulty = rand.between(2, 8) as u8;
     config.private = rand.percent(20) && !raw;
+    if !raw && rand.percent(15) {
+        config.hold_s = rand.between(60, 1_800) as u32;
+        config.intro_hold_s = rand.between(60, 1_800) as u32;
+    }
+    // Enough for one run; that of the product is 100 times as large, and is cleared at every start.
+    config.link.filter_bits = 15;
     config
 }
 

@@ -502,6 +502,14 @@ impl User for RawUser {
         self.place
     }
 
+    fn is_dead(&self) -> bool {
+        self.running.is_none()
+    }
+
+    fn is_served_by(&self, peer: PeerId) -> bool {
+        self.home.peer_id == peer
+    }
+
     fn handle_datagram(&mut self, now: Now, port: u16, remote: SocketAddr, datagram: &mut [u8]) {
         let Some(running) = &mut self.running else { return };
         for wire in running.wires() {

@@ -256,10 +256,12 @@ impl World<Person> {
         for user in &self.users {
             let client = user.client();
             text += &format!(
-                "{}: {} commits, refused {:?}\n  {:?}\n",
+                "{}: {} commits, waiting {:?}, refused {:?}\n  {:?}\n  {:?}\n",
                 crate::world::User::name(user),
                 user.commits,
+                client.map(pirushka_client_core::Client::waiting),
                 client.map(pirushka_client_core::Client::refused),
+                client.map(pirushka_client_core::Client::homes),
                 client.map(pirushka_client_core::Client::contacts),
             );
         }

@@ -7,14 +7,15 @@ use std::net::{IpAddr, SocketAddr};
 use pirushka_netsim::{Delivery, Net};
 use pirushka_netsim::{NatConfig, NatId};
 use pirushka_peer_core::PeerConfig;
-use pirushka_wire::Now;
 use pirushka_wire::limits::DEFAULT_PORT;
+use pirushka_wire::{Now, PeerId};
 
 use crate::checks::{Rule, Violation};
 use crate::hostile::Mischief;
 use crate::ledger::Ledger;
 use crate::peer_node::PeerNode;
 use crate::rand::Rand;
+use crate::situations::Situations;
 use crate::trace::Trace;
 
 /// 2026-11-01 00:00 UTC: the world's true time at its beginning.
@@ -92,6 +93,10 @@ pub trait User {
     fn poll_timeout(&self) -> Option<u64>;
     /// Carries out what follows from inputs: commits, events, packets.
     fn settle(&mut self, now: Now, surroundings: &mut Surroundings<'_>);
+    /// Whether its process is dead.
+    fn is_dead(&self) -> bool;
+    /// Whether this peer keeps its messages, or did when it died.
+    fn is_served_by(&self, peer: PeerId) -> bool;
     /// The local network changed.
     fn path_changed(&mut self, now: Now);
 }
@@ -110,10 +115,13 @@ pub struct World<U> {
     pub trace: Trace,
     /// Rules that were broken.
     pub violations: Vec<Violation>,
+    pub(crate) situations: Situations,
     /// Datagrams that an attacker on the path has seen go to peers, the latest last.
     pub captured: Vec<(SocketAddr, Vec<u8>)>,
     /// Texts that have reached their recipients' disks: from, to, number.
     pub shown: BTreeSet<(String, String, u32)>,
+    /// Users who are on the other network.
+    away: BTreeSet<usize>,
     rand: Rand,
 }
 
@@ -132,8 +140,10 @@ impl<U: User> World<U> {
             dns: BTreeMap::new(),
             trace: Trace::new(print),
             violations: vec![],
+            situations: Situations::default(),
             captured: vec![],
             shown: BTreeSet::new(),
+            away: BTreeSet::new(),
             rand,
         }
     }
@@ -293,11 +303,22 @@ impl<U: User> World<U> {
     pub fn roam(&mut self, user: usize, away: bool) {
         let place = self.users[user].place();
         self.net.roam(place.ip, Some(if away { place.mobile } else { place.home }));
+        if away {
+            self.away.insert(user)
+        } else {
+            self.away.remove(&user)
+        };
         let now = self.now_of(user);
         self.users[user].path_changed(now);
         let name = self.users[user].name().to_owned();
         self.tell(&name, format_args!("roams {}", if away { "to the mobile network" } else { "home" }));
         self.settle_user(user);
+    }
+
+    /// Whether a user is on the other network.
+    #[must_use]
+    pub fn is_away(&self, user: usize) -> bool {
+        self.away.contains(&user)
     }
 
     /// An attacker sends a datagram with a source address of its choice to a peer.
@@ -372,6 +393,7 @@ impl<U: User> World<U> {
         let node = &mut self.peers[n];
         let (now, from) = (node.clock.now(net_us), node.address);
         let mut breaches = vec![];
+        let mut full_at = None;
         let mut out = vec![];
         loop {
             out.clear();
@@ -387,11 +409,16 @@ impl<U: User> World<U> {
             if bytes > cap {
                 breaches.push((Rule::S6, format!("{name} holds {bytes} of {cap} bytes")));
             }
+            let refused = stats.refused_full;
+            if refused > std::mem::replace(&mut node.refused_full, refused) {
+                full_at = Some(node.peer_id());
+            }
             if bytes < messages * LEAST_BYTES {
                 breaches.push((Rule::S6, format!("{name} says that {messages} messages take {bytes} bytes")));
             }
         }
         breaches.into_iter().for_each(|(rule, what)| self.breach(rule, what));
+        full_at.into_iter().for_each(|peer| self.count_full(peer));
     }
 
     /// Acts on whatever a command has left in a user's machine.

@@ -28,6 +28,8 @@ pub mod plain;
 pub mod planted;
 pub mod ranges;
 pub mod root;
+#[cfg(feature = "stub")]
+pub mod stub;
 pub mod time;
 
 pub use address::{Address, AddressError, HomeAddress, Host, HostPort, PeerAddress};

@@ -67,6 +67,10 @@ pub struct Peek {
 /// Which session a received MLS message is for, or `None` if it is none of ours.
 #[must_use]
 pub fn peek(bytes: &[u8]) -> Option<Peek> {
+    #[cfg(feature = "stub")]
+    if pirushka_wire::stub::is_on() {
+        return crate::stub::peek(bytes);
+    }
     let message = MlsMessageIn::tls_deserialize_exact(bytes).ok()?.try_into_protocol_message().ok()?;
     let ProtocolMessage::PrivateMessage(_) = &message else { return None };
     Some(Peek {

@@ -1,0 +1,90 @@
+//! What came of many seeds, in one line of JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pirushka_sim::NEEDED;
+use pirushka_sim::random::Outcome;
+
+/// Bad seeds that the line names.
+const NAMED_MAX: usize = 50;
+
+/// Sums over seeds.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    seeds: u64,
+    bad: Vec<u64>,
+    messages: u64,
+    entries: u64,
+    virtual_us: u64,
+    situations: BTreeMap<&'static str, u64>,
+}
+
+impl Summary {
+    /// Of one seed; the number alone where the run itself failed.
+    pub(crate) fn of(outcome: Result<Outcome, u64>) -> Self {
+        let mut summary = Self::default();
+        summary.add(outcome);
+        summary
+    }
+
+    /// One more seed.
+    pub(crate) fn add(&mut self, outcome: Result<Outcome, u64>) {
+        self.seeds += 1;
+        match outcome {
+            Ok(outcome) => {
+                self.messages += outcome.messages;
+                self.entries += outcome.entries;
+                self.virtual_us += outcome.virtual_us;
+                self.bad.extend((!outcome.violations.is_empty()).then_some(outcome.seed));
+                outcome.situations.iter().for_each(|(name, n)| *self.situations.entry(name).or_default() += n);
+            }
+            Err(seed) => self.bad.push(seed),
+        }
+    }
+
+    /// Both together.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.seeds += other.seeds;
+        self.bad.extend(other.bad);
+        self.messages += other.messages;
+        self.entries += other.entries;
+        self.virtual_us += other.virtual_us;
+        other.situations.iter().for_each(|(name, n)| *self.situations.entry(name).or_default() += n);
+        self
+    }
+
+    /// No rule was broken.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.bad.is_empty()
+    }
+
+    /// Situations of the list that did not come up.
+    pub(crate) fn missed(&self) -> Vec<&'static str> {
+        NEEDED.iter().copied().filter(|name| !self.situations.contains_key(name)).collect()
+    }
+
+    /// As one line of JSON, version 1.
+    pub(crate) fn line(&self, took: Duration) -> String {
+        let mut bad = self.bad.clone();
+        bad.sort_unstable();
+        bad.truncate(NAMED_MAX);
+        let tenths = |value: f64| (value * 10.0).round() / 10.0;
+        let seconds = took.as_secs_f64();
+        let reached = NEEDED.len() - self.missed().len();
+        serde_json::json!({
+            "v": 1,
+            "seeds": self.seeds,
+            "violations": self.bad.len(),
+            "bad_seeds": bad,
+            "messages": self.messages,
+            "entries": self.entries,
+            "virtual_hours": self.virtual_us / 3_600_000_000,
+            "seconds": tenths(seconds),
+            "seeds_per_second": tenths(self.seeds as f64 / seconds.max(1e-9)),
+            "situations_reached": reached,
+            "situations": self.situations,
+        })
+        .to_string()
+    }
+}
