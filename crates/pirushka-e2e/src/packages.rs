@@ -159,7 +159,7 @@ impl KeyPackages {
         now_s: u64,
         last_resort: bool,
     ) -> Result<Vec<u8>, E2eError> {
-        let (reference, public, private) = new_package(id, rng, last_resort)?;
+        let NewPackage { reference, public, private } = new_package(id, rng, last_resort)?;
         self.parts.insert(reference.clone(), Part { made_s: now_s, last_resort, public: public.clone(), private });
         self.changed.insert(reference);
         Ok(public)
@@ -174,16 +174,17 @@ impl KeyPackages {
     }
 }
 
-/// Reference, public part and private part of a new package.
-fn new_package(
-    id: &Identity,
-    rng: &mut ChaCha20Rng,
-    last_resort: bool,
-) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), E2eError> {
+struct NewPackage {
+    reference: Vec<u8>,
+    public: Vec<u8>,
+    private: Vec<u8>,
+}
+
+fn new_package(id: &Identity, rng: &mut ChaCha20Rng, last_resort: bool) -> Result<NewPackage, E2eError> {
     #[cfg(feature = "stub")]
     if pirushka_wire::stub::is_on() {
         let (reference, public) = crate::stub::package(id, rng);
-        return Ok((reference.clone(), public, reference));
+        return Ok(NewPackage { private: reference.clone(), reference, public });
     }
     let scratch = Rows::default();
     let provider = Provider::new(&scratch, Source::from_rng(rng));
@@ -196,7 +197,7 @@ fn new_package(
         .map_err(|_| E2eError::Library("making a key package"))?;
     let (reference, public) = public_parts(&provider, &bundle)?;
     let private = to_cbor(&bundle)?;
-    Ok((reference, public, private))
+    Ok(NewPackage { reference, public, private })
 }
 
 fn public_parts(provider: &Provider<'_>, bundle: &KeyPackageBundle) -> Result<(Vec<u8>, Vec<u8>), E2eError> {
