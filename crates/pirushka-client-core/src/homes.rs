@@ -293,10 +293,14 @@ impl Client {
         self.tell_contacts(now);
     }
 
+    /// The sequence number of the CARD that every contact is to have.
+    fn card_to_tell(&self) -> u64 {
+        if planted::is(Bug::CardNotTold) { 0 } else { self.profile.homes_seq }
+    }
+
     /// Who does not know the newest CARD gets it, one after the other.
     pub(crate) fn tell_contacts(&mut self, now: Now) {
-        let newest = self.profile.homes_seq;
-        let newest = if planted::is(Bug::CardNotTold) { 0 } else { newest };
+        let newest = self.card_to_tell();
         let behind = self.contacts.values_mut().filter(|c| c.row.card_sent < newest && c.row.greeted);
         for (n, contact) in behind.enumerate() {
             let due = now.after_us(n as u64 * TELLING_PAUSE_US);
@@ -309,7 +313,7 @@ impl Client {
     /// Puts the newest CARD and the grants that go with it in a contact's outbox, when its turn has come or when
     /// something else goes there anyway.
     pub(crate) fn tell_homes_if_due(&mut self, now: Now, id: ContactId) {
-        let newest = self.profile.homes_seq;
+        let newest = self.card_to_tell();
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let behind = contact.row.card_sent < newest && contact.row.greeted;
         let reachable = contact.row.state == ContactState::Active && !contact.row.grants.is_empty();
