@@ -261,13 +261,12 @@ impl Client {
     fn drop_half_begun_sessions(&mut self) {
         let Self { contacts, writes, .. } = self;
         for contact in contacts.values_mut() {
+            let unsealed = contact.outbox.values().filter(|item| {
+                matches!(item.row.kind, ItemKind::Intro | ItemKind::Welcome) && item.row.sealed.is_none()
+            });
+            let (again, fresh): (Vec<_>, Vec<_>) = unsealed.partition(|item| item.row.resealed);
             // What was sealed once and is to be sealed anew may have been delivered as it was.
-            let unsealed = |item: &Item| {
-                matches!(item.row.kind, ItemKind::Intro | ItemKind::Welcome)
-                    && item.row.sealed.is_none()
-                    && !item.row.resealed
-            };
-            if !contact.outbox.values().any(unsealed) {
+            if fresh.is_empty() || !again.is_empty() {
                 continue;
             }
             let sealed: BTreeSet<u64> =

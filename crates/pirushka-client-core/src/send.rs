@@ -164,10 +164,12 @@ impl Client {
         let is_text = |item: &Item| item.row.message.is_some();
         let mut under_way = contact.outbox.values().filter(|item| item.row.sealed.is_some() && is_text(item)).count();
         let waiting = contact.outbox.values().filter(|item| item.row.sealed.is_none());
-        let waiting: Vec<_> = waiting.map(|item| (item.row.id, is_text(item))).collect();
-        for (item, is_text) in waiting {
-            // What is no text goes past those that wait: without my CARD the contact may be unable to confirm any.
-            if is_text && under_way >= self.config.window {
+        let waiting: Vec<_> = waiting.map(|item| (item.row.id, is_text(item), item.row.card.is_some())).collect();
+        let mut is_full = false;
+        for (item, is_text, brings_card) in waiting {
+            is_full |= is_text && under_way >= self.config.window;
+            // My CARD goes past what waits: without it the contact may be unable to confirm any.
+            if is_full && !brings_card {
                 continue;
             }
             if !self.seal_item(now, id, item) {

@@ -93,8 +93,8 @@ fn many((from, to): (u64, u64), args: &Args) -> Summary {
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..args.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        // What panics inside a seed is caught there.
-        threads.into_iter().filter_map(|thread| thread.join().ok()).fold(Summary::default(), Summary::with)
+        let summaries = threads.into_iter().filter_map(|thread| thread.join().ok());
+        summaries.fold(Summary::default(), Summary::with).expecting(to - from)
     })
 }
 
@@ -121,7 +121,8 @@ fn hunt(seeds: (u64, u64)) -> ExitCode {
 fn range(text: &str) -> Result<(u64, u64), String> {
     let (from, to) = text.split_once("..").ok_or("expected A..B")?;
     let number = |s: &str| s.parse::<u64>().map_err(|e| format!("\"{s}\": {e}"));
-    Ok((number(from)?, number(to)?))
+    let (from, to) = (number(from)?, number(to)?);
+    if from < to { Ok((from, to)) } else { Err("the range is empty".into()) }
 }
 
 fn gear(text: &str) -> Result<Gear, String> {

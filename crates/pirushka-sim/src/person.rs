@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use pirushka_client_core::{
     Client, ClientConfig, ContactId, ContactInfo, ContactState, Event, HomeState, Message, MessageBody, MessageId,
-    MessageState, SocketId, Table, Warning, Write,
+    MessageState, SocketId, Table, Waiting, Warning, Write,
 };
 use pirushka_wire::{Address, Fingerprint, Now, PeerId};
 
@@ -33,8 +33,9 @@ pub struct Person {
     crash_at: Option<(CrashPoint, u8)>,
     /// Says yes to whoever asks.
     pub says_yes: bool,
-    /// Who served it when it died.
+    /// Who served it, and what waited, when it died.
     last_homes: Vec<PeerId>,
+    last_waiting: Waiting,
     sent: u32,
     /// Warnings so far.
     pub warnings: Vec<Warning>,
@@ -96,6 +97,7 @@ impl Person {
             crash_at: None,
             says_yes: false,
             last_homes: vec![],
+            last_waiting: Waiting::default(),
             sent: 0,
             warnings: vec![],
             commits: 0,
@@ -147,6 +149,11 @@ impl Person {
     /// The client, for commands; follow them with [`World::settle_user`].
     pub fn client_mut(&mut self) -> Option<&mut Client> {
         self.running.as_mut()
+    }
+
+    /// What waits for receipts, or did when it died.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.running.as_ref().map_or(self.last_waiting, Client::waiting)
     }
 
     /// Whether its process is dead.
@@ -244,6 +251,7 @@ impl Person {
     fn die(&mut self) {
         let homes = self.running.as_ref().map(Client::homes).unwrap_or_default();
         self.last_homes = homes.iter().map(|home| home.peer.peer_id).collect();
+        self.last_waiting = self.waiting();
         self.running = None;
         self.sockets.clear();
         self.crash_at = None;
@@ -257,6 +265,7 @@ impl Person {
             if !writes.is_empty() {
                 if self.crash_at == Some((CrashPoint::BeforeCommit, 0)) {
                     around.trace.event(around.net_us, &self.name, format_args!("dies before a commit"));
+                    around.situations.count("a client dies before a commit");
                     self.die();
                     return false;
                 }
@@ -264,6 +273,7 @@ impl Person {
                 self.commit(writes, around);
                 if self.crash_at == Some((CrashPoint::AfterCommit, 0)) {
                     around.trace.event(around.net_us, &self.name, format_args!("dies after a commit"));
+                    around.situations.count("a client dies after a commit");
                     self.die();
                     return false;
                 }

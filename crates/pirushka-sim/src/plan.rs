@@ -251,7 +251,8 @@ impl Plan {
                 0 | 1 => [Some(Step::CrashPeer(peer)), Some(Step::StartPeer(peer))],
                 2..=4 => {
                     let point = *rand.pick(&[CrashPoint::Idle, CrashPoint::BeforeCommit, CrashPoint::AfterCommit]);
-                    let commits = rand.below(8) as u8;
+                    // Few, so that most happen before it is started again.
+                    let commits = if rand.percent(70) { rand.below(2) } else { rand.below(8) } as u8;
                     [Some(Step::CrashUser(user, point, commits)), Some(Step::StartUser(user))]
                 }
                 5 => [Some(Step::Cut { user, peer, on: true }), Some(Step::Cut { user, peer, on: false })],

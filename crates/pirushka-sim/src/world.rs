@@ -72,6 +72,8 @@ pub struct Surroundings<'a> {
     pub violations: &'a mut Vec<Violation>,
     /// What has reached its recipient's disk: from, to, number.
     pub shown: &'a mut BTreeSet<(String, String, u32)>,
+    /// What a run got into.
+    pub(crate) situations: &'a mut Situations,
     /// The world's clock.
     pub net_us: u64,
 }
@@ -428,6 +430,7 @@ impl<U: User> World<U> {
         let place = user.place();
         let (now, mut out) = (place.clock.now(net_us), vec![]);
         let mut surroundings = Surroundings {
+            situations: &mut self.situations,
             dns: &self.dns,
             trace: &mut self.trace,
             out: &mut out,

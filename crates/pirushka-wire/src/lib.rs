@@ -32,6 +32,9 @@ pub mod root;
 pub mod stub;
 pub mod time;
 
+/// Built with planted bugs or with stand-ins for cryptography: for the simulator alone.
+pub const FOR_TESTS_ALONE: bool = cfg!(any(feature = "planted", feature = "stub"));
+
 pub use address::{Address, AddressError, HomeAddress, Host, HostPort, PeerAddress};
 pub use cursor::{Reader, UnexpectedEnd};
 pub use frame::{Deposit, Frame, FrameError, Frames};

@@ -29,16 +29,6 @@ fn no_seed_breaks_a_rule_of_the_whole_messenger() {
     }
 }
 
-/// What they found: an introduction in a small window, a hello behind a full one, a commit dropped by a receipt for
-/// another ciphertext, a text shown again behind a gap.
-#[test]
-fn seeds_that_once_found_a_bug_find_it_no_more() {
-    for seed in [7, 9, 24, 44, 257, 724] {
-        let outcome = run(Gear::Real, seed, false);
-        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
-    }
-}
-
 #[test]
 fn one_seed_is_one_run_with_real_encryption() {
     for seed in [24, 64] {

@@ -148,6 +148,17 @@ fn after_a_change_of_address_a_restart_of_the_peer_is_noticed_at_the_next_keepal
     // The NAT forgets; nobody tells the client.
     pair.client_addr = at(AWAY);
     pair.run(30 * SECOND);
+    a_restart_is_noticed_at_the_next_keepalive(pair);
+
+    let mut pair = Pair::established();
+    pair.client.set_keepalive(pair.now, Some(Keepalive { interval_us: 25 * SECOND, poll_every: 4 }));
+    pair.client_addr = at(AWAY);
+    pair.client.path_changed(pair.now);
+    pair.run(SECOND);
+    a_restart_is_noticed_at_the_next_keepalive(pair);
+}
+
+fn a_restart_is_noticed_at_the_next_keepalive(mut pair: Pair) {
     assert_eq!(pair.peer.remote(pair.session()), Some(at(AWAY)));
     pair.peer =
         PeerLink::new(PeerLinkConfig { filter_bits: 16, ..PeerLinkConfig::default() }, key(), [9; 32], pair.now);

@@ -76,6 +76,8 @@ struct Intro {
     parts: Vec<Option<Box<[u8]>>>,
     bytes: usize,
     deadline_us: u64,
+    /// The token, by its hash, of which a use was counted for it.
+    spent: Option<[u8; 32]>,
     /// Set once complete.
     delivered: Option<Delivered>,
 }
@@ -98,8 +100,8 @@ pub(crate) struct Dropped {
     pub(crate) bytes: u64,
     /// Deliveries to take out of the mailbox.
     pub(crate) deliveries: Vec<DeliveryId>,
-    /// Not all parts of it had come.
-    pub(crate) unfinished: bool,
+    /// Not all parts of it had come: the use of this token that was counted for it is there again.
+    pub(crate) give_back: Option<[u8; 32]>,
 }
 
 impl Inbox {
@@ -160,6 +162,13 @@ impl Inbox {
     /// Gives an introduction its slot.
     pub(crate) fn begin(&mut self, now_us: u64, part: &Part<'_>, source: Source, admitted: AdmittedBy) {
         self.intros.push(Intro::new(now_us, part, source, admitted));
+    }
+
+    /// A use of a token was counted for the introduction.
+    pub(crate) fn note_spent(&mut self, intro: IntroId, token: [u8; 32]) {
+        if let Some(intro) = self.intros.iter_mut().find(|i| i.id == intro) {
+            intro.spent = Some(token);
+        }
     }
 
     /// Takes a part of an introduction that has begun. Gives the source that the whole introduction counts with: the one
@@ -259,7 +268,7 @@ impl Inbox {
             source: intro.source,
             bytes: intro.bytes as u64,
             deliveries: intro.deliveries().collect(),
-            unfinished: intro.delivered.is_none(),
+            give_back: intro.spent.filter(|_| intro.delivered.is_none()),
         }
     }
 }
@@ -273,6 +282,7 @@ impl Intro {
             parts: vec![None; usize::from(part.parts)],
             bytes: 0,
             deadline_us: now_us + INTRO_INCOMPLETE_US,
+            spent: None,
             delivered: None,
         }
     }

@@ -89,8 +89,11 @@ impl Store {
         let Ok(displaced) = user.inbox.slot(admission.kind(), source, &self.config) else {
             return Err(Refusal::full(user.here));
         };
+        let mut spent = None;
         match admission {
-            Admission::Token(hash) => self.user_mut(id)?.tokens.spend(&hash, part.intro),
+            Admission::Token(hash) => {
+                spent = self.user_mut(id)?.tokens.spend(&hash, part.intro).then_some(hash);
+            }
             Admission::Work { .. } => {
                 if !self.worked_intros.allows(now.mono_us, source, self.config.intros_per_prefix_hour) {
                     return Err(Refusal::slow_down(60_000));
@@ -103,7 +106,9 @@ impl Store {
             self.drop_intro(id, &dropped);
             self.totals.evicted += 1;
         }
-        self.user_mut(id)?.inbox.begin(now.mono_us, part, source, admission.kind());
+        let inbox = &mut self.user_mut(id)?.inbox;
+        inbox.begin(now.mono_us, part, source, admission.kind());
+        spent.into_iter().for_each(|token| inbox.note_spent(part.intro, token));
         Ok(())
     }
 
@@ -154,8 +159,8 @@ impl Store {
     pub(crate) fn drop_intro(&mut self, id: UserId, dropped: &Dropped) -> u64 {
         self.intro_sources.remove(dropped.source, id, dropped.intro, dropped.bytes);
         let Some(user) = self.registry.get_mut(id) else { return 0 };
-        if dropped.unfinished {
-            user.tokens.give_back(&dropped.intro);
+        if let Some(token) = dropped.give_back {
+            user.tokens.give_back(&token, &dropped.intro);
         }
         let gone = dropped.deliveries.iter().filter_map(|delivery| user.mailbox.drop_delivery(*delivery));
         let places: Vec<_> = gone.map(|gone| gone.place).collect();

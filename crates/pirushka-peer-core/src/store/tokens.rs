@@ -17,7 +17,8 @@ pub(crate) struct Tokens {
 #[derive(Debug)]
 struct Token {
     hash: [u8; 32],
-    uses: u16,
+    /// Below zero when more wait than the user takes.
+    uses: i32,
     /// Unix seconds.
     expiry: u64,
     round: u32,
@@ -50,10 +51,10 @@ impl Tokens {
         match self.list.iter_mut().find(|t| t.hash == hash) {
             Some(token) => {
                 let waiting = token.spent.iter().filter(|id| waiting(id)).count();
-                token.uses = uses.saturating_sub(waiting as u16);
+                token.uses = i32::from(uses) - waiting as i32;
                 (token.expiry, token.round) = (expiry, round);
             }
-            None => self.list.push(Token { hash, uses, expiry, round, spent: Vec::new() }),
+            None => self.list.push(Token { hash, uses: uses.into(), expiry, round, spent: Vec::new() }),
         }
     }
 
@@ -78,27 +79,28 @@ impl Tokens {
         })
     }
 
-    /// Counts the introduction's one use.
-    pub(crate) fn spend(&mut self, hash: &[u8; 32], intro: IntroId) {
-        let Some(at) = self.find(hash) else { return };
+    /// Counts the introduction's one use; tells whether it had not been counted before.
+    pub(crate) fn spend(&mut self, hash: &[u8; 32], intro: IntroId) -> bool {
+        let Some(at) = self.find(hash) else { return false };
         let token = &mut self.list[at];
         if token.spent.contains(&intro) {
-            return;
+            return false;
         }
-        token.uses = token.uses.saturating_sub(1);
+        token.uses -= 1;
         if token.spent.len() == SPENT_MAX {
             token.spent.remove(0);
         }
         token.spent.push(intro);
+        true
     }
 
-    /// An introduction that had one use was never finished: the use is there for another.
-    pub(crate) fn give_back(&mut self, intro: &IntroId) {
-        for token in &mut self.list {
-            if let Some(at) = token.spent.iter().position(|spent| spent == intro) {
-                token.spent.remove(at);
-                token.uses = token.uses.saturating_add(1);
-            }
+    /// An introduction for which a use was counted was never finished: the use is there for another.
+    pub(crate) fn give_back(&mut self, hash: &[u8; 32], intro: &IntroId) {
+        let Some(at) = self.find(hash) else { return };
+        let token = &mut self.list[at];
+        if let Some(at) = token.spent.iter().position(|spent| spent == intro) {
+            token.spent.remove(at);
+            token.uses += 1;
         }
     }
 
@@ -144,11 +146,21 @@ mod tests {
     fn a_use_that_was_given_back_is_there_for_another_and_given_back_once() {
         let mut tokens = one(1);
         tokens.spend(&HASH, IntroId([1; 16]));
-        tokens.give_back(&IntroId([1; 16]));
-        tokens.give_back(&IntroId([1; 16]));
+        tokens.give_back(&HASH, &IntroId([1; 16]));
+        tokens.give_back(&HASH, &IntroId([1; 16]));
         assert_eq!(tokens.list[0].uses, 1);
         tokens.spend(&HASH, IntroId([2; 16]));
         assert!(!tokens.permits(&HASH, &IntroId([1; 16]), 0));
+    }
+
+    #[test]
+    fn what_is_given_back_never_makes_more_uses_than_the_user_takes() {
+        let mut tokens = one(3);
+        (0..3).for_each(|n| assert!(tokens.spend(&HASH, IntroId([n; 16]))));
+        // Three wait, and the user takes one more at most.
+        tokens.set(HASH, 1, 1_000, 1, |_| true);
+        (0..3).for_each(|n| tokens.give_back(&HASH, &IntroId([n; 16])));
+        assert_eq!(tokens.list[0].uses, 1);
     }
 
     #[test]

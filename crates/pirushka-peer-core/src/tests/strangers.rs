@@ -131,6 +131,24 @@ fn an_introduction_that_is_not_finished_within_a_minute_gives_the_use_of_its_inv
 }
 
 #[test]
+fn an_introduction_that_arrived_and_is_begun_again_gives_no_use_back() {
+    let mut world = World::new(PeerConfig::default());
+    let (bob, stranger) = (world.client(), world.client());
+    let name = person(1).fingerprint();
+    let incarnation = world.register(bob, &person(1));
+    world.list_end(bob);
+    let (token_hash, expiry) = (proofs::token_hash(&TOKEN), world.now.wall_s() + 3600);
+    world.ask(bob, &Frame::TokenSet { request: NO_REQUEST, token_hash, uses: 1, expiry });
+    (0..2).for_each(|part| assert_eq!(world.intro(stranger, name, 1, 2, part), Answer::Ok));
+    world.ack(bob, incarnation, 1..=2);
+    world.run(61 * SECOND);
+    // Its id is forgotten by now; its use is not.
+    assert_eq!(world.intro(stranger, name, 1, 2, 0), Answer::Ok);
+    world.run(61 * SECOND);
+    assert_eq!(error(&world.intro(stranger, name, 2, 1, 0)), error_code::INTRO_REFUSED);
+}
+
+#[test]
 fn t14_an_intro_inbox_filled_from_many_sources_leaves_contacts_alone_and_memory_bounded() {
     let config = PeerConfig { ram_bytes: 60_000, ..PeerConfig::default() };
     let mut world = World::new(config);

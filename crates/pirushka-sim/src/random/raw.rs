@@ -10,9 +10,9 @@ use crate::rand::Rand;
 use crate::raw::{RawConfig, RawUser};
 use crate::world::World;
 
-/// After the faults, the largest time in which every raw user is registered again: four keepalives until one is a POLL
-/// (a session that has roamed gets no RESET from a peer that restarted), silence, a pause, a handshake.
-const RAW_REACHABLE_US: u64 = 150 * SECOND;
+/// After the faults, the largest time in which every raw user is registered again: a keepalive, silence, the longest pause,
+/// a handshake.
+const RAW_REACHABLE_US: u64 = 110 * SECOND;
 /// After the faults, twice the largest retry interval of raw users (a full peer asks them to wait a minute).
 const RAW_SHOWN_US: u64 = 300 * SECOND;
 

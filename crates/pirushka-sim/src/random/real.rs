@@ -264,7 +264,13 @@ struct Past {
 }
 
 fn real_step(world: &mut World<Person>, rand: &mut Rand, past: &mut Past, step: Step) {
-    past.watch.before(world, &past.sent, step);
+    let names = past.watch.before(world, &past.sent, step);
+    let is_done = carry_out(world, rand, past, step);
+    names.into_iter().filter(|_| is_done).for_each(|name| world.situations.count(name));
+}
+
+/// Tells whether it could be done.
+fn carry_out(world: &mut World<Person>, rand: &mut Rand, past: &mut Past, step: Step) -> bool {
     match step {
         Step::Send { from, to, size } => match world.try_say(from, to, size) {
             Ok((id, said)) => {
@@ -284,14 +290,11 @@ fn real_step(world: &mut World<Person>, rand: &mut Rand, past: &mut Past, step: 
         Step::CrashUser(user, point, commits) => {
             if point == CrashPoint::Idle {
                 world.kill(user);
+                world.situations.count("a client dies");
             } else {
+                // Counted when it happens.
                 world.users[user].crash_after(commits, point);
             }
-            world.situations.count(match point {
-                CrashPoint::Idle => "a client dies",
-                CrashPoint::BeforeCommit => "a client dies before a commit",
-                CrashPoint::AfterCommit => "a client dies after a commit",
-            });
         }
         Step::StartUser(user) => world.wake(user),
         Step::Homes { user, change } => {
@@ -306,9 +309,11 @@ fn real_step(world: &mut World<Person>, rand: &mut Rand, past: &mut Past, step: 
                 (true, HomesChange::Remove(_)) => "somebody leaves a home",
                 (true, HomesChange::Move { .. }) => "somebody moves",
             });
+            return done;
         }
         common => apply(world, rand, common),
     }
+    true
 }
 
 /// Knobs of a client: those of the product, or some that are reached sooner.
@@ -375,6 +380,7 @@ fn all_online(world: &World<Person>) -> bool {
     let hostile: Vec<_> = world.peers.iter().filter(|node| node.hostile().is_some()).map(PeerNode::peer_id).collect();
     let honest: Vec<_> = homes.iter().filter(|home| !hostile.contains(&home.peer.peer_id)).collect();
     // A peer that was left may not have heard it, and count the user for a while.
+    // Who lies about everything may say as well that it does not serve.
     online >= honest.len() as u64 && honest.iter().all(|home| home.state == HomeState::Online)
 }
 

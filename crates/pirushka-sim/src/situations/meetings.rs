@@ -1,21 +1,23 @@
-//! Situations that need two things at once: looked for just before something happens.
+//! Situations that need two things at once: looked for when a step is about to be done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::person::{Person, TextKey};
-use crate::plan::{HomesChange, Step};
+use crate::plan::{CrashPoint, HomesChange, Step};
 use crate::random::SentText;
 use crate::world::{User, World};
 
-/// So many blows make a situation of their own.
-const BLOWS: u32 = 3;
+/// So many make a situation of their own.
+const MANY: u32 = 3;
+/// A text of so many bytes takes several envelopes.
+const LONG: usize = 4_000;
 
 /// What has to be remembered between steps.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// Texts that are on their way, with the restarts of peers since.
+    /// Texts that are on their way, with the restarts of peers of their writers and readers since.
     restarts: BTreeMap<TextKey, u32>,
-    /// What has gone wrong around a user since a commit of theirs waits.
+    /// What has broken while a commit of somebody's waits.
     blows: BTreeMap<usize, u32>,
     /// Pairs who add each other, each with the peers that have started again meanwhile.
     mutual: Vec<(usize, usize, BTreeSet<usize>)>,
@@ -27,71 +29,77 @@ impl Watch {
         self.mutual.push((a, b, BTreeSet::new()));
     }
 
-    /// Looks around before a step.
-    pub(crate) fn before(&mut self, world: &mut World<Person>, sent: &[SentText], step: Step) {
+    /// The situations that a step makes, if it can be done.
+    pub(crate) fn before(&mut self, world: &World<Person>, sent: &[SentText], step: Step) -> Vec<&'static str> {
         let here = Here::of(world, sent);
-        let mut names = vec![];
-        match step {
-            Step::CrashPeer(peer) | Step::DrainPeer(peer) => names.extend(here.a_peer_goes(world, peer)),
-            Step::StartPeer(peer) => {
-                names.extend(self.a_peer_comes(&here));
-                self.mutual.retain(|&(a, b, _)| !world.are_contacts(a, b));
-                names.extend(self.mutual_adders(world, peer));
-            }
-            Step::CrashUser(user, ..) => names.extend(here.somebody_dies(world, user)),
-            Step::Cut { user, on: true, .. } => names.extend(here.somebody_is_cut_off(user)),
-            Step::PeerOff { peer, on: true } => names.extend(here.a_peer_is_off(world, peer)),
-            Step::Rebind(user) if here.is_awaited(user) => names.push("a NAT forgets with texts on their way"),
-            Step::Roam { user, away: true } => names.extend(here.somebody_roams(world, user)),
-            Step::Homes { user, change } => names.extend(here.homes_change(world, user, change)),
-            Step::Send { from, to, .. } => names.extend(here.somebody_writes(world, from, to)),
-            _ => {}
-        }
+        let mut names = match step {
+            Step::CrashPeer(peer) => here.a_peer_dies(world, peer),
+            Step::StartPeer(peer) => self.a_peer_starts(world, &here, peer),
+            Step::CrashUser(user, CrashPoint::Idle, _) => here.somebody_dies(world, user),
+            // Whether they died is known only now.
+            Step::StartUser(user) if here.dead.contains(&user) => here.somebody_was_dead(world, user),
+            Step::Cut { user, on: true, .. } => here.somebody_is_cut_off(user),
+            Step::PeerOff { peer, on: true } => here.a_peer_is_off(world, peer),
+            Step::Rebind(user) => named([(here.awaited.contains(&user), "a NAT forgets with texts on their way")]),
+            Step::Roam { user, away: true } => here.somebody_roams(world, user),
+            Step::Homes { user, change: HomesChange::Move { from, .. } } => here.somebody_moves(world, user, from),
+            Step::Send { from, to, .. } => here.somebody_writes(world, from, to),
+            _ => vec![],
+        };
         names.extend(self.commits(world, step));
-        names.into_iter().for_each(|name| world.situations.count(name));
+        names
     }
 
-    /// A text that has waited while a peer started again, and again.
-    fn a_peer_comes(&mut self, here: &Here) -> Option<&'static str> {
-        self.restarts.retain(|key, _| here.waiting.contains(key));
-        for key in &here.waiting {
-            *self.restarts.entry(key.clone()).or_default() += 1;
-        }
-        self.restarts.values().any(|n| *n >= BLOWS).then_some("a text waits through three restarts of peers")
-    }
-
-    fn mutual_adders(&mut self, world: &World<Person>, started: usize) -> Option<&'static str> {
-        for (_, _, peers) in &mut self.mutual {
-            peers.insert(started);
-        }
-        let hit = self.mutual.iter().any(|(a, b, peers)| {
-            [a, b].into_iter().all(|user| world.home_numbers(*user).iter().any(|home| peers.contains(home)))
-        });
-        hit.then_some("both add each other while their peers start again")
-    }
-
-    /// Blows around users whose commits wait.
-    fn commits(&mut self, world: &World<Person>, step: Step) -> Option<&'static str> {
-        let is_blow = matches!(
-            step,
-            Step::CrashPeer(_) | Step::CrashUser(..) | Step::Cut { on: true, .. } | Step::PeerOff { on: true, .. }
-        );
-        for user in 0..world.users.len() {
-            let Some(client) = world.users[user].client() else { continue };
-            if client.waiting().commits == 0 {
-                self.blows.remove(&user);
-            } else if is_blow {
-                *self.blows.entry(user).or_default() += 1;
+    fn a_peer_starts(&mut self, world: &World<Person>, here: &Here, peer: usize) -> Vec<&'static str> {
+        self.restarts.retain(|key, _| here.waiting.contains_key(key));
+        let mut often = false;
+        for (key, ends) in &here.waiting {
+            if ends.iter().any(|user| world.serves(peer, *user)) {
+                let restarts = self.restarts.entry(key.clone()).or_default();
+                *restarts += 1;
+                often |= *restarts == MANY;
             }
         }
-        self.blows.values().any(|n| *n >= BLOWS).then_some("a commit is struck three times")
+        self.mutual.retain(|&(a, b, _)| !world.are_contacts(a, b));
+        let mut both = false;
+        for (a, b, peers) in &mut self.mutual {
+            peers.insert(peer);
+            let restarted = |user: usize| peers.iter().any(|peer| world.serves(*peer, user));
+            both |= here.adding.contains(a) && here.adding.contains(b) && restarted(*a) && restarted(*b);
+        }
+        named([
+            (often, "a text waits through three restarts of the peers at its ends"),
+            (both, "both add each other while their peers start again"),
+        ])
+    }
+
+    /// Counts what breaks for somebody whose commit waits: their process, their way, a peer.
+    fn commits(&mut self, world: &World<Person>, step: Step) -> Option<&'static str> {
+        let mut struck = false;
+        for user in 0..world.users.len() {
+            if world.users[user].waiting().commits == 0 {
+                self.blows.remove(&user);
+                continue;
+            }
+            let is_blow = match step {
+                Step::CrashPeer(_) | Step::PeerOff { on: true, .. } => true,
+                Step::CrashUser(whom, CrashPoint::Idle, _) | Step::Cut { user: whom, on: true, .. } => whom == user,
+                _ => false,
+            };
+            if is_blow {
+                let blows = self.blows.entry(user).or_default();
+                *blows += 1;
+                struck |= *blows == MANY;
+            }
+        }
+        struck.then_some("three things break while a commit waits")
     }
 }
 
 /// What stands at a moment.
 struct Here {
-    /// Texts that are not shown.
-    waiting: BTreeSet<TextKey>,
+    /// Texts that are not shown, with writer and reader.
+    waiting: BTreeMap<TextKey, [usize; 2]>,
     /// Who waits for one, without knowing it.
     awaited: BTreeSet<usize>,
     /// Whose text waits.
@@ -100,102 +108,99 @@ struct Here {
     long: BTreeSet<usize>,
     dead: BTreeSet<usize>,
     dead_peers: BTreeSet<usize>,
-    /// Two are about to become contacts.
+    /// Whose introduction has no answer.
     adding: BTreeSet<usize>,
 }
-
-/// A text of so many bytes takes several envelopes.
-const LONG: usize = 4_000;
 
 impl Here {
     fn of(world: &World<Person>, sent: &[SentText]) -> Self {
         let number = |name: &str| world.users.iter().position(|user| user.name() == name);
-        let on_their_way: Vec<_> = sent.iter().filter(|text| !world.shown.contains(&text.key)).collect();
+        let on_their_way = sent.iter().filter(|text| !world.shown.contains(&text.key));
+        let ends: Vec<_> = on_their_way.filter_map(|text| Some((text, text.from, number(&text.key.1)?))).collect();
         let users = 0..world.users.len();
-        let strangers = |a: usize| users.clone().any(|b| a != b && !world.are_contacts(a, b));
         Self {
-            waiting: on_their_way.iter().map(|text| text.key.clone()).collect(),
-            awaited: on_their_way.iter().filter_map(|text| number(&text.key.1)).collect(),
-            writing: on_their_way.iter().map(|text| text.from).collect(),
-            long: on_their_way.iter().filter(|text| text.size > LONG).filter_map(|text| number(&text.key.1)).collect(),
+            waiting: ends.iter().map(|(text, from, to)| (text.key.clone(), [*from, *to])).collect(),
+            awaited: ends.iter().map(|(_, _, to)| *to).collect(),
+            writing: ends.iter().map(|(_, from, _)| *from).collect(),
+            long: ends.iter().filter(|(text, _, _)| text.size > LONG).map(|(_, _, to)| *to).collect(),
             dead: users.clone().filter(|user| world.users[*user].is_crashed()).collect(),
             dead_peers: (0..world.peers.len()).filter(|peer| world.peers[*peer].boot().is_none()).collect(),
-            adding: users.clone().filter(|user| !world.users[*user].is_crashed() && strangers(*user)).collect(),
+            adding: users.filter(|user| world.users[*user].waiting().introductions > 0).collect(),
         }
     }
 
-    fn is_awaited(&self, user: usize) -> bool {
-        self.awaited.contains(&user)
-    }
-
-    fn a_peer_goes(&self, world: &World<Person>, peer: usize) -> Vec<&'static str> {
-        let served = world.served_by(peer);
+    fn a_peer_dies(&self, world: &World<Person>, peer: usize) -> Vec<&'static str> {
+        if self.dead_peers.contains(&peer) {
+            return vec![];
+        }
+        let any = |of: &dyn Fn(usize) -> bool| world.served_by(peer).any(of);
         let others_dead = world.peers.len() > 1 && self.dead_peers.len() + 1 == world.peers.len();
         named([
-            (served.iter().any(|user| self.is_awaited(*user)), "a peer dies with texts on their way to it"),
-            (served.iter().any(|user| self.writing.contains(user)), "a writer's peer dies"),
-            (served.iter().any(|user| world.is_away(*user)), "a peer dies while one of its users roams"),
-            (served.iter().any(|user| self.dead.contains(user)), "a peer dies while one of its users is dead"),
-            (served.iter().any(|user| self.adding.contains(user)), "a peer dies in the middle of an introduction"),
-            (others_dead && !self.dead_peers.contains(&peer), "all peers are dead at once"),
+            (any(&|user| self.awaited.contains(&user)), "a peer dies with texts on their way to it"),
+            (any(&|user| self.writing.contains(&user)), "a writer's peer dies"),
+            (any(&|user| world.is_away(user)), "a peer dies while one of its users roams"),
+            (any(&|user| self.dead.contains(&user)), "a peer dies while one of its users is dead"),
+            (!self.adding.is_empty(), "a peer dies in the middle of an introduction"),
+            (others_dead, "all peers are dead at once"),
         ])
     }
 
     fn somebody_dies(&self, world: &World<Person>, user: usize) -> Vec<&'static str> {
-        let others_dead = self.dead.len() + 1 == world.users.len() && !self.dead.contains(&user);
-        let waiting = world.users[user].client().map(pirushka_client_core::Client::waiting).unwrap_or_default();
+        if self.dead.contains(&user) {
+            return vec![];
+        }
+        let others_dead = self.dead.len() + 1 == world.users.len();
+        let mut names = self.somebody_was_dead(world, user);
+        names.extend(others_dead.then_some("everybody is dead at once"));
+        names
+    }
+
+    /// What waits, also for somebody who is dead.
+    fn somebody_was_dead(&self, world: &World<Person>, user: usize) -> Vec<&'static str> {
         named([
-            (self.is_awaited(user), "somebody dies with texts on their way to them"),
+            (self.awaited.contains(&user), "somebody is dead with texts on their way to them"),
             (self.writing.contains(&user), "somebody dies with texts in the outbox"),
-            (self.long.contains(&user), "the reader of a text in many parts dies in the middle"),
-            (self.adding.contains(&user), "somebody dies in the middle of an introduction"),
-            (waiting.commits > 0, "somebody dies with a commit in the outbox"),
+            (self.long.contains(&user), "somebody dies before a text in many parts is there"),
+            (self.adding.contains(&user), "somebody dies before their introduction is answered"),
+            (world.users[user].waiting().commits > 0, "somebody dies with a commit in the outbox"),
             (world.is_away(user), "somebody dies while they roam"),
-            (others_dead, "everybody is dead at once"),
         ])
     }
 
     fn somebody_is_cut_off(&self, user: usize) -> Vec<&'static str> {
         named([
-            (self.is_awaited(user), "somebody is cut off with texts on their way to them"),
-            (self.long.contains(&user), "the reader of a text in many parts is cut off in the middle"),
-            (self.adding.contains(&user), "somebody is cut off in the middle of an introduction"),
+            (self.awaited.contains(&user), "somebody is cut off with texts on their way to them"),
+            (self.long.contains(&user), "somebody is cut off before a text in many parts is there"),
+            (self.adding.contains(&user), "somebody is cut off before their introduction is answered"),
         ])
     }
 
     fn a_peer_is_off(&self, world: &World<Person>, peer: usize) -> Vec<&'static str> {
-        let served = world.served_by(peer);
+        let awaited = world.served_by(peer).any(|user| self.awaited.contains(&user));
         named([
-            (
-                served.iter().any(|user| self.is_awaited(*user)),
-                "a peer is off the network with texts on their way to it",
-            ),
-            (served.iter().any(|user| self.adding.contains(user)), "a peer is off in the middle of an introduction"),
+            (awaited, "a peer is off the network with texts on their way to it"),
+            (!self.adding.is_empty(), "a peer is off the network in the middle of an introduction"),
         ])
     }
 
     fn somebody_roams(&self, world: &World<Person>, user: usize) -> Vec<&'static str> {
-        let homes = world.home_numbers(user);
         named([
-            (self.is_awaited(user), "somebody roams with texts on their way to them"),
-            (self.adding.contains(&user), "somebody roams in the middle of an introduction"),
-            (
-                !homes.is_empty() && homes.iter().all(|home| self.dead_peers.contains(home)),
-                "somebody roams while their peers are dead",
-            ),
+            (self.awaited.contains(&user), "somebody roams with texts on their way to them"),
+            (self.adding.contains(&user), "somebody roams before their introduction is answered"),
+            (self.has_no_peer(world, user), "somebody roams while their peers are dead"),
         ])
     }
 
-    fn homes_change(&self, world: &World<Person>, user: usize, change: HomesChange) -> Vec<&'static str> {
-        if !matches!(change, HomesChange::Move { .. }) || self.dead.contains(&user) {
-            return vec![];
-        }
-        let homes = world.home_numbers(user);
+    fn somebody_moves(&self, world: &World<Person>, user: usize, from: Option<usize>) -> Vec<&'static str> {
+        let leaves_dead = match from {
+            Some(peer) => world.serves(peer, user) && self.dead_peers.contains(&peer),
+            None => self.dead_peers.iter().any(|peer| world.serves(*peer, user)),
+        };
         named([
-            (self.is_awaited(user), "somebody moves with texts on their way to them"),
-            (homes.iter().any(|home| self.dead_peers.contains(home)), "somebody moves away from a dead peer"),
+            (self.awaited.contains(&user), "somebody moves with texts on their way to them"),
+            (leaves_dead, "somebody moves away from a dead peer"),
             (!self.dead.is_empty(), "somebody moves while a contact is dead"),
-            (world.somebody_knows_old_homes(), "two move at the same time"),
+            (world.is_unheard_of(|who| who != user), "somebody moves while not all know another's homes"),
         ])
     }
 
@@ -203,15 +208,18 @@ impl Here {
         if self.dead.contains(&from) {
             return vec![];
         }
-        let dead = |user: usize| world.home_numbers(user).iter().all(|home| self.dead_peers.contains(home));
         let unheard = !self.dead.contains(&to) && world.are_contacts(from, to) && !world.knows_homes(to, from);
         named([
             (self.dead.contains(&to), "a text is written to somebody who is dead"),
-            (!self.dead.contains(&to) && dead(to), "a text is written to somebody whose peers are dead"),
-            (dead(from), "a text is written by somebody whose peers are dead"),
+            (self.has_no_peer(world, to), "a text is written to somebody whose peers are dead"),
+            (self.has_no_peer(world, from), "a text is written by somebody whose peers are dead"),
             (world.is_away(to), "a text is written to somebody who roams"),
             (unheard, "a text is written to somebody who has moved unheard"),
         ])
+    }
+
+    fn has_no_peer(&self, world: &World<Person>, user: usize) -> bool {
+        (0..world.peers.len()).filter(|peer| world.serves(*peer, user)).all(|peer| self.dead_peers.contains(&peer))
     }
 }
 
@@ -220,18 +228,20 @@ fn named<const N: usize>(names: [(bool, &'static str); N]) -> Vec<&'static str> 
 }
 
 impl World<Person> {
-    /// Numbers of the peers that serve a person; none for one who is dead.
-    fn home_numbers(&self, user: usize) -> Vec<usize> {
-        let ids: Vec<_> = self.homes(user).iter().map(|home| home.peer.peer_id).collect();
-        (0..self.peers.len()).filter(|peer| ids.contains(&self.peers[*peer].peer_id())).collect()
+    fn serves(&self, peer: usize, user: usize) -> bool {
+        self.users[user].is_served_by(self.peers[peer].peer_id())
     }
 
-    fn served_by(&self, peer: usize) -> Vec<usize> {
-        (0..self.users.len()).filter(|user| self.home_numbers(*user).contains(&peer)).collect()
+    fn served_by(&self, peer: usize) -> impl Iterator<Item = usize> {
+        (0..self.users.len()).filter(move |user| self.serves(peer, *user))
     }
 
-    fn somebody_knows_old_homes(&self) -> bool {
+    /// Whether a contact of one of these does not know where they are served now.
+    fn is_unheard_of(&self, who: impl Fn(usize) -> bool) -> bool {
         let users = 0..self.users.len();
-        users.clone().any(|a| users.clone().any(|b| self.are_contacts(a, b) && !self.knows_homes(a, b)))
+        users
+            .clone()
+            .filter(|a| who(*a))
+            .any(|a| users.clone().any(|b| a != b && self.are_contacts(a, b) && !self.knows_homes(a, b)))
     }
 }

@@ -23,24 +23,24 @@ pub const NEEDED: &[&str] = &[
     "a client dies",
     "a client dies after a commit",
     "a client dies before a commit",
-    "a commit is struck three times",
+    "three things break while a commit waits",
     "a copy of a profile is superseded",
     "a deposit is repeated",
     "a gap is shown",
-    "a mailbox is full while its owner is dead",
-    "a mailbox is full while its owner roams",
+    "a box is full while its owner is dead",
+    "a box is full while its owner roams",
     "a message expires",
     "a peer dies in the middle of an introduction",
+    "a peer dies while one of its users is dead",
     "a peer dies while one of its users roams",
     "a peer dies with texts on their way to it",
     "a peer falls into bad hands",
-    "a peer is off in the middle of an introduction",
+    "a peer is off the network in the middle of an introduction",
     "a peer is off the network for a while",
     "a peer is off the network with texts on their way to it",
     "a peer says full",
     "a push is repeated",
     "a queue is unknown",
-    "a session is renewed",
     "a stranger knocks and does the work",
     "a text in many chunks",
     "a text is written by somebody whose peers are dead",
@@ -48,7 +48,7 @@ pub const NEEDED: &[&str] = &[
     "a text is written to somebody who is dead",
     "a text is written to somebody who roams",
     "a text is written to somebody whose peers are dead",
-    "a text waits through three restarts of peers",
+    "a text waits through three restarts of the peers at its ends",
     "a ticket brings a queue back",
     "a user is cut off from a peer",
     "a user roams",
@@ -81,16 +81,16 @@ pub const NEEDED: &[&str] = &[
     "refuses a ticket",
     "says OK and forgets",
     "says that another copy is in use",
-    "somebody dies in the middle of an introduction",
+    "somebody dies before their introduction is answered",
     "somebody dies while they roam",
     "somebody dies with a commit in the outbox",
     "somebody dies with texts in the outbox",
-    "somebody dies with texts on their way to them",
+    "somebody is dead with texts on their way to them",
     "somebody gets one more home",
     "somebody has several homes",
     "somebody is away for days",
     "somebody is away for hours",
-    "somebody is cut off in the middle of an introduction",
+    "somebody is cut off before their introduction is answered",
     "somebody is cut off with texts on their way to them",
     "somebody leaves a home",
     "somebody moves",
@@ -98,14 +98,14 @@ pub const NEEDED: &[&str] = &[
     "somebody moves away from a hostile peer",
     "somebody moves while a contact is dead",
     "somebody moves with texts on their way to them",
-    "somebody roams in the middle of an introduction",
+    "somebody roams before their introduction is answered",
     "somebody roams while their peers are dead",
     "somebody roams with texts on their way to them",
-    "the reader of a text in many parts dies in the middle",
-    "the reader of a text in many parts is cut off in the middle",
+    "somebody dies before a text in many parts is there",
+    "somebody is cut off before a text in many parts is there",
     "the six digits are not there yet",
     "two do not meet for a peer's lies",
-    "two move at the same time",
+    "somebody moves while not all know another's homes",
     "withholds an OK",
 ];
 
@@ -167,9 +167,9 @@ impl<U: User> World<U> {
             return;
         }
         if served.iter().all(|user| self.users[*user].is_dead()) {
-            self.situations.count("a mailbox is full while its owner is dead");
+            self.situations.count("a box is full while its owner is dead");
         } else if served.iter().all(|user| self.is_away(*user)) {
-            self.situations.count("a mailbox is full while its owner roams");
+            self.situations.count("a box is full while its owner roams");
         }
     }
 
