@@ -460,10 +460,11 @@ def xor(a, b):
 
 def unveil(datagram, peer_id):
     """The bare Root packet, and whether it is sealed."""
-    mask = Cipher(ChaCha20(kdf("pirushka 2026 veil sealed", peer_id), bytes(4) + datagram[:12]), None).encryptor()
-    header = mask.update(datagram[16:36])
-    if header[1:4] == b"\x20\x00\x10":
-        return header[:4] + datagram[:16] + header[4:] + datagram[36:]
+    mark = mac(kdf("pirushka 2026 veil mark", peer_id), datagram[:16] + datagram[20:36], 4)
+    head = xor(datagram[16:20], mark)
+    if head[1:4] == b"\x20\x00\x10":
+        mask = Cipher(ChaCha20(kdf("pirushka 2026 veil sealed", peer_id), bytes(4) + datagram[:12]), None).encryptor()
+        return head + datagram[:16] + mask.update(datagram[20:36]) + datagram[36:]
     salt, packet = datagram[:8], datagram[8:]
     stream = blake3(salt, key=kdf("pirushka 2026 veil handshake", peer_id)).digest(len(packet))
     return xor(packet, stream)

@@ -3,10 +3,13 @@
 //! Two peers and the people's commands run as processes of their own, engines inside this one where the figure is about
 //! engines; everything on 127.0.0.1, stores with a key file and `synchronous=FULL`. What goes over the wire is counted
 //! in simulation, where nothing else does. Prints one line per figure, with `--json` as objects.
+//!
+//! `pirushka-bench siege` is another program in the same place: a peer under hostile datagrams, see [`siege`].
 
 mod commands;
 mod engines;
 mod peer;
+mod siege;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -56,9 +59,32 @@ fn programs() -> anyhow::Result<PathBuf> {
     Ok(me.parent().unwrap_or(Path::new(".")).to_owned())
 }
 
+/// Measures the published figures, or one thing alone.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// Figures as objects of JSON, one per line.
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    alone: Option<Alone>,
+}
+
+#[derive(clap::Subcommand)]
+enum Alone {
+    /// A peer under hostile datagrams, with people on it who write to each other.
+    Siege(siege::Siege),
+}
+
 fn main() -> anyhow::Result<()> {
-    let json = std::env::args().any(|arg| arg == "--json");
+    let Arguments { json, alone } = clap::Parser::parse();
     let programs = programs()?;
+    match alone {
+        None => all_figures(&programs, json),
+        Some(Alone::Siege(siege)) => siege::run(&programs, &siege),
+    }
+}
+
+fn all_figures(programs: &Path, json: bool) -> anyhow::Result<()> {
     for program in ["pirushka", "pirushkad"] {
         let path = programs.join(program);
         anyhow::ensure!(path.exists(), "{} is missing; run cargo build --release first", path.display());
@@ -69,13 +95,13 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let peers = [
-        peer::Process::start(&programs, &folder.path().join("1"))?,
-        peer::Process::start(&programs, &folder.path().join("2"))?,
+        peer::Process::start(programs, &folder.path().join("1"))?,
+        peer::Process::start(programs, &folder.path().join("2"))?,
     ];
     Figure::of_one("memory of an idle peer (RSS)", "MiB", peers[0].rss_mib()?, None).print(json);
     let figures = runtime.block_on(engines::figures(folder.path(), &peers))?;
     figures.iter().for_each(|figure| figure.print(json));
-    let figures = commands::figures(&programs, folder.path(), &peers)?;
+    let figures = commands::figures(programs, folder.path(), &peers)?;
     figures.iter().for_each(|figure| figure.print(json));
     wire::figures().iter().for_each(|figure| figure.print(json));
     Ok(())

@@ -1,14 +1,17 @@
 //! A peer as a process; ends with this value.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
+use pirushka_wire::{PeerAddress, PeerId};
 
 /// A running `pirushkad` on a free port of 127.0.0.1.
 pub(crate) struct Process {
     child: Child,
+    data: PathBuf,
     /// `host:port?k=...`
     pub(crate) address: String,
 }
@@ -26,7 +29,24 @@ impl Process {
         BufReader::new(out).read_line(&mut line)?;
         let said: serde_json::Value = serde_json::from_str(&line).context("the peer's first line")?;
         let address = said["address"].as_str().context("the peer's address")?.to_owned();
-        Ok(Self { child, address })
+        Ok(Self { child, data: data.to_owned(), address })
+    }
+
+    /// Where it listens, and what it is called.
+    pub(crate) fn socket_and_key(&self) -> anyhow::Result<(SocketAddr, PeerId)> {
+        let address: PeerAddress = self.address.parse()?;
+        Ok((format!("{}:{}", address.host, address.port).parse()?, address.peer_id))
+    }
+
+    /// What it tells of itself.
+    pub(crate) fn status(&self, programs: &Path) -> anyhow::Result<serde_json::Value> {
+        let said = Command::new(programs.join("pirushkad"))
+            .args(["status", "--json", "--data-dir"])
+            .arg(&self.data)
+            .stderr(Stdio::inherit())
+            .output()?;
+        anyhow::ensure!(said.status.success(), "pirushkad status failed");
+        Ok(serde_json::from_slice(&said.stdout)?)
     }
 
     /// Resident memory, from `/proc` (Linux).

@@ -1,11 +1,16 @@
 //! The veil: takes every constant byte off the wire for those who do not hold the address. Not a security layer.
 //!
 //! ```text
-//! sealed:    tag[16] | 20 masked header bytes | ciphertext      mask = ChaCha20 block, nonce = first 12 bytes of the tag
+//! sealed:    tag[16] | mark[4] | number and session[16] masked | ciphertext
+//!            mask = ChaCha20 block, nonce = first 12 bytes of the tag
+//!            mark = first four bytes of the header XOR keyed BLAKE3(tag | the masked 16 bytes)
 //! handshake: salt[8] | packet XOR keyed BLAKE3 XOF(salt)        fresh salt at each send
 //! ```
-//! The receiver tries the short mask first (a sealed packet is the common case), then 64 bytes of the XOF, then drops:
-//! junk costs a receive and two short masks. Without the veil a packet is bare Root and the same two questions are
+//! The mark makes a header all of one piece: whoever does not hold the address cannot change a bit of a recorded packet
+//! and still have it recognised, and so cannot try other session ids until one is answered with RESET.
+//!
+//! The receiver looks at the mark first (a sealed packet is the common case), then at 64 bytes of the XOF, then drops:
+//! junk costs a receive and two short hashes. Without the veil a packet is bare Root and the same two questions are
 //! asked of its plain bytes.
 
 use chacha20::ChaCha20;
@@ -36,6 +41,7 @@ pub(crate) enum Unveiled<'d> {
 #[derive(Clone)]
 pub(crate) struct Veil {
     mask: [u8; 32],
+    mark: [u8; 32],
     cover: [u8; 32],
     on: bool,
 }
@@ -44,6 +50,7 @@ impl Veil {
     pub(crate) fn new(peer_id: PeerId, on: bool) -> Self {
         Self {
             mask: blake3::derive_key("pirushka 2026 veil sealed", &peer_id.0),
+            mark: blake3::derive_key("pirushka 2026 veil mark", &peer_id.0),
             cover: blake3::derive_key("pirushka 2026 veil handshake", &peer_id.0),
             on,
         }
@@ -57,8 +64,11 @@ impl Veil {
     /// Appends a sealed packet's head; the ciphertext follows it.
     pub(crate) fn write_sealed_head(&self, tag: &[u8; 16], header: &[u8; HEADER_LEN], out: &mut [u8]) {
         if self.on {
+            let mut masked = *header;
+            self.mask(tag, &mut masked);
+            self.mark(tag, &mut masked);
             out[..16].copy_from_slice(tag);
-            out[16..SEALED_OVERHEAD].copy_from_slice(&self.masked(tag, *header));
+            out[16..SEALED_OVERHEAD].copy_from_slice(&masked);
         } else {
             out[..4].copy_from_slice(&header[..4]);
             out[4..20].copy_from_slice(tag);
@@ -87,8 +97,7 @@ impl Veil {
         if datagram.len() < SEALED_OVERHEAD {
             return Err(Drop::TooShort);
         }
-        let (tag, header) = self.sealed_head(datagram);
-        if header[..4] == [from.direction(), kind::SEALED, 0, 16] {
+        if let Some((tag, header)) = self.sealed_head(from, datagram) {
             return Ok(Unveiled::Sealed { tag, header, ciphertext: &mut datagram[SEALED_OVERHEAD..] });
         }
         self.unveil_handshake(from, datagram)
@@ -115,25 +124,39 @@ impl Veil {
         Ok(Unveiled::Handshake(packet))
     }
 
-    fn sealed_head(&self, datagram: &[u8]) -> ([u8; 16], [u8; HEADER_LEN]) {
+    /// Tag and header, if the datagram begins as a sealed packet does.
+    fn sealed_head(&self, from: Params, datagram: &[u8]) -> Option<([u8; 16], [u8; HEADER_LEN])> {
         let (mut tag, mut header) = ([0; 16], [0; HEADER_LEN]);
         if self.on {
             tag.copy_from_slice(&datagram[..16]);
             header.copy_from_slice(&datagram[16..SEALED_OVERHEAD]);
-            header = self.masked(&tag, header);
+            self.mark(&tag, &mut header);
         } else {
             header[..4].copy_from_slice(&datagram[..4]);
             tag.copy_from_slice(&datagram[4..20]);
             header[4..].copy_from_slice(&datagram[20..SEALED_OVERHEAD]);
         }
-        (tag, header)
+        if header[..4] != [from.direction(), kind::SEALED, 0, 16] {
+            return None;
+        }
+        if self.on {
+            self.mask(&tag, &mut header);
+        }
+        Some((tag, header))
     }
 
-    fn masked(&self, tag: &[u8; 16], mut header: [u8; HEADER_LEN]) -> [u8; HEADER_LEN] {
+    /// Masks number and session id, or unmasks them.
+    fn mask(&self, tag: &[u8; 16], header: &mut [u8; HEADER_LEN]) {
         let mut nonce = [0; 12];
         nonce.copy_from_slice(&tag[..12]);
-        ChaCha20::new(&self.mask.into(), &nonce.into()).apply_keystream(&mut header);
-        header
+        ChaCha20::new(&self.mask.into(), &nonce.into()).apply_keystream(&mut header[4..]);
+    }
+
+    /// Puts the mark over the header's first bytes, or takes it off, while the rest is masked.
+    fn mark(&self, tag: &[u8; 16], header: &mut [u8; HEADER_LEN]) {
+        let (head, masked) = header.split_at_mut(4);
+        let mark = blake3::Hasher::new_keyed(&self.mark).update(tag).update(masked).finalize();
+        head.iter_mut().zip(mark.as_bytes()).for_each(|(byte, mark)| *byte ^= mark);
     }
 
     fn cover(&self, salt: &[u8; SALT_LEN], packet: &mut [u8]) {
@@ -148,7 +171,7 @@ impl Veil {
 
 impl std::fmt::Debug for Veil {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { mask: _, cover: _, on } = self;
+        let Self { mask: _, mark: _, cover: _, on } = self;
         f.debug_struct("Veil").field("on", on).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! The peer's side: all sessions of one shard.
 //!
-//! What a datagram costs grows with what it has proven. Junk: two short masks. A HELLO: one MAC and a look into a
+//! What a datagram costs grows with what it has proven. Junk: two short hashes. A HELLO: one MAC and a look into a
 //! filter of constant size. A HELLO without a good cookie: a RETRY, no state. Only a source that has returned its cookie
 //! gets a Diffie-Hellman and a slot. Only a packet whose tag verifies moves anything in a session. Whoever does not
 //! hold the PeerId gets no answer to anything, and no answer is ever larger than what it answers until the source is
