@@ -1,5 +1,7 @@
 //! The one integration binary of the workspace.
 
+mod copied;
+mod downgrade;
 mod ledger;
 mod processes;
 mod stories;

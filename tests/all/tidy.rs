@@ -112,15 +112,38 @@ fn fact_16_the_peer_cannot_read_messages_since_nothing_below_it_can_decrypt() {
 #[test]
 fn every_attack_that_the_threats_page_lists_has_a_test_of_its_name() {
     let page = read(&root().join("spec/threats.md"));
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| T")?.split_once(' ')?.0.parse::<u8>().ok());
-    let listed: Vec<u8> = rows.collect();
-    assert!(listed.len() > 10, "the table was not found");
-    let sources = sources();
-    let texts: Vec<_> = sources.iter().map(|file| (file.file_name().unwrap().to_string_lossy(), read(file))).collect();
-    for number in listed {
+    let listed: Vec<(u8, &str)> = page.lines().filter_map(attack_of_page).collect();
+    assert!(listed.len() > 30, "the table was not found");
+    let texts: Vec<_> = sources().into_iter().map(|file| (file.clone(), read(&file))).collect();
+    for (number, places) in listed {
         let (function, file) = (format!("fn t{number:02}_"), format!("t{number:02}_"));
-        let is_there = texts.iter().any(|(name, text)| name.starts_with(&file) || text.contains(&function));
-        assert!(is_there, "no test is named t{number:02}_...");
+        for place in places.split(", ") {
+            let folders = place_of_tests(place);
+            let is_there = texts.iter().any(|(path, text)| {
+                let is_named =
+                    text.contains(&function) || path.file_name().unwrap().to_string_lossy().starts_with(&file);
+                is_named && folders.iter().any(|folder| path.starts_with(root().join(folder)))
+            });
+            // The siege is a program and no test.
+            let is_there = is_there || (place == "siege" && root().join(&folders[0]).exists());
+            assert!(is_there, "no test in {folders:?} is named t{number:02}_...");
+        }
+    }
+}
+
+/// The number of an attack, and where its tests are, from a line of the page's table.
+fn attack_of_page(line: &str) -> Option<(u8, &str)> {
+    let (number, rest) = line.strip_prefix("| T")?.split_once(' ')?;
+    let places = rest.strip_suffix(" |")?.rsplit_once(" | ")?.1;
+    Some((number.parse().ok()?, places))
+}
+
+fn place_of_tests(place: &str) -> Vec<String> {
+    match place {
+        "stories" | "processes" => vec![format!("tests/all/{place}")],
+        "end to end" => ["copied", "downgrade"].map(|file| format!("tests/all/{file}.rs")).into(),
+        "siege" => vec!["crates/pirushka-bench/src/siege".to_owned()],
+        name => vec![format!("crates/pirushka-{name}")],
     }
 }
 

@@ -61,7 +61,7 @@ fn heals(town: &mut Town, waiting: &[pirushka_sim::MessageId], back: &[pirushka_
 }
 
 #[test]
-fn an_old_backup_comes_back_and_everything_undelivered_arrives() {
+fn t34_an_old_backup_comes_back_and_everything_undelivered_arrives() {
     let mut town = Town::new(61);
     let (copy, waiting, back) = a_month(&mut town);
     let (a, now) = (town.alice, town.world.now_of(town.alice));
@@ -71,7 +71,7 @@ fn an_old_backup_comes_back_and_everything_undelivered_arrives() {
 }
 
 #[test]
-fn an_old_copy_of_the_folder_comes_back_and_heals_by_itself() {
+fn t34_an_old_copy_of_the_folder_comes_back_and_heals_by_itself() {
     let mut town = Town::new(62);
     let (copy, waiting, back) = a_month(&mut town);
     town.world.users[town.alice].bring_back(copy);

@@ -41,8 +41,13 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_at(data_dir, "127.0.0.1:0", arguments)
+    }
+
+    /// On this address and port.
+    pub(crate) fn start_at(data_dir: &Path, listen: &str, arguments: &[&str]) -> Self {
         let mut command = pirushkad(data_dir);
-        command.args(["--listen", "127.0.0.1:0", "--json"]).args(arguments).stderr(Stdio::null());
+        command.args(["--listen", listen, "--json"]).args(arguments).stderr(Stdio::null());
         Self::of(&mut command)
     }
 

@@ -199,7 +199,8 @@ fn t11_hellos_from_thousands_of_sources_at_the_real_socket_leave_no_session_and_
     for source in 0..SOURCES {
         let mut seed = [7; 32];
         seed[..4].copy_from_slice(&source.to_be_bytes());
-        let mut link = pirushka_link::ClientLink::new(Default::default(), peer_id, seed);
+        let config = pirushka_link::ClientLinkConfig { junk: 0, ..Default::default() };
+        let mut link = pirushka_link::ClientLink::new(config, peer_id, seed);
         link.connect(warm.now(), remote);
         let mut hello = Vec::new();
         link.poll_transmit(warm.now(), &mut hello).unwrap();
@@ -213,7 +214,8 @@ fn t11_hellos_from_thousands_of_sources_at_the_real_socket_leave_no_session_and_
     assert!(Client::of(daemon.text("address")).connects(), "a real client gets in");
     let told = status(dir.path());
     assert_eq!(told["clients"]["sessions"], 2, "{told}");
-    assert!(told["network"]["packets_in"].as_u64().unwrap() > u64::from(SOURCES), "the flood arrived: {told}");
+    let answered = told["network"]["packets_out"].as_u64().unwrap();
+    assert!(answered > u64::from(SOURCES) * REPEATS as u64 / 2, "the flood is one of good HELLOs: {told}");
     let after = resident(&daemon);
     assert!(after <= before + (3 << 20), "{} -> {} KiB", before >> 10, after >> 10);
     assert!(User::registers(&daemon, 1).is_some());

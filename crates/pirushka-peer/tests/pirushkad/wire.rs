@@ -16,6 +16,10 @@ pub(crate) struct Client {
     remote: SocketAddr,
     start: Instant,
     pub(crate) received: usize,
+    /// Every datagram that it sent.
+    pub(crate) sent: Vec<Vec<u8>>,
+    /// What somebody on the path has seen: these and those that came.
+    pub(crate) captured: Vec<Vec<u8>>,
 }
 
 impl Client {
@@ -29,7 +33,8 @@ impl Client {
     pub(crate) fn new(remote: SocketAddr, peer_id: PeerId) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let link = ClientLink::new(ClientLinkConfig::default(), peer_id, seed());
-        Self { link, peer_id, socket, remote, start: Instant::now(), received: 0 }
+        let (sent, captured) = (vec![], vec![]);
+        Self { link, peer_id, socket, remote, start: Instant::now(), received: 0, sent, captured }
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -67,6 +72,7 @@ impl Client {
             self.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
             if let Ok((n, from)) = self.socket.recv_from(&mut buffer) {
                 self.received += 1;
+                self.captured.push(buffer[..n].to_vec());
                 let _ = self.link.handle_datagram(self.now(), from, &mut buffer[..n]);
             }
             if self.link.poll_timeout().is_some_and(|at| at <= self.now().mono_us) {
@@ -85,6 +91,7 @@ impl Client {
         self.socket.set_nonblocking(true).unwrap();
         while let Ok((n, from)) = received {
             self.received += 1;
+            self.captured.push(buffer[..n].to_vec());
             let _ = self.link.handle_datagram(self.now(), from, &mut buffer[..n]);
             received = self.socket.recv_from(&mut buffer);
         }
@@ -104,7 +111,14 @@ impl Client {
             out.clear();
             let Some(to) = self.link.poll_transmit(self.now(), &mut out) else { return };
             self.socket.send_to(&out, to).unwrap();
+            self.sent.push(out.clone());
+            self.captured.push(out.clone());
         }
+    }
+
+    /// Sends bytes as they are, from where the client is.
+    pub(crate) fn sends(&self, datagram: &[u8]) {
+        self.socket.send_to(datagram, self.remote).unwrap();
     }
 
     /// Datagrams of every size, none of them a packet.
