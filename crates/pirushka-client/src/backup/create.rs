@@ -129,6 +129,12 @@ impl Part {
         if replace {
             return std::fs::rename(&self.0, path).map_err(failed);
         }
+        match renamed_beside(&self.0, path) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(exists(path)),
+            // This file system cannot.
+            Err(_) => {}
+        }
         // A link does not replace; where the file system has none, nobody but us writes here as a rule.
         match std::fs::hard_link(&self.0, path) {
             Ok(()) => Ok(()),
@@ -137,6 +143,18 @@ impl Part {
             Err(_) => std::fs::rename(&self.0, path).map_err(failed),
         }
     }
+}
+
+/// Renames, but replaces nothing: in one step, so that no second name is left where it is the last.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn renamed_beside(from: &Path, to: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn renamed_beside(_: &Path, _: &Path) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 impl Drop for Part {

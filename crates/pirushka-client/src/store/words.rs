@@ -141,10 +141,11 @@ impl Question {
         };
         push(if start > 0 { "…" } else { "" }, false);
         let mut at = start;
-        for word in hits.into_iter().map(|hit| &words[hit]).filter(|word| word.place.end <= end) {
+        for word in hits.into_iter().map(|hit| &words[hit]).filter(|word| word.place.start < end) {
             push(&text[at..word.place.start], false);
-            push(&text[word.place.clone()], true);
-            at = word.place.end;
+            // Of a word that is longer than all that is shown, what is shown.
+            at = word.place.end.min(end);
+            push(&text[word.place.start..at], true);
         }
         push(&text[at..end], false);
         push(if end < text.len() { "…" } else { "" }, false);
@@ -309,6 +310,13 @@ mod tests {
         assert_eq!(Question::read(&"a ".repeat(33)).unwrap_err().code, Code::BadInput);
         let odd = Question::read("NEAR(a OR \"b* AND -c:d ^e").unwrap();
         assert_eq!(odd.expression(), "\"near a\" AND \"or\" AND \"b and c d e\" *");
+    }
+
+    #[test]
+    fn a_hit_in_a_word_longer_than_what_is_shown_is_marked_as_far_as_it_is_shown() {
+        let pieces = Question::read("p").unwrap().snippet(&format!("see {}", "p".repeat(300)));
+        let expected = [("see ".to_owned(), false), ("p".repeat(AFTER), true), ("…".to_owned(), false)];
+        assert_eq!(pieces, expected);
     }
 
     #[test]
