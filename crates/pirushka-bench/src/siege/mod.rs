@@ -48,6 +48,9 @@ pub(crate) struct Siege {
     /// Everything hostile is drawn from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many times as late as in quiet windows the latest of a hundred texts may be. More where others use the machine.
+    #[arg(long, default_value_t = 2.0)]
+    ratio_max: f64,
     /// One line of JSON and nothing else.
     #[arg(long)]
     json: bool,
@@ -102,7 +105,7 @@ pub(crate) fn run(programs: &Path, siege: &Siege) -> anyhow::Result<()> {
     let rss = stage.rss;
     let attack = attacker.stop();
     let drops = Drops::between(&before, &peer.status(programs)?).context("the peer's status")?;
-    let verdict = Verdict { crowd: crowd.outcome(), attack, drops, rss, took };
+    let verdict = Verdict { crowd: crowd.outcome(), attack, drops, rss, took, ratio_max: siege.ratio_max };
     if !siege.json {
         verdict.print();
     }

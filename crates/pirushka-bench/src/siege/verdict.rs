@@ -10,8 +10,6 @@ use super::crowd::{Delays, Outcome, percentile};
 use super::hostile::Kind;
 use super::{Siege, Window};
 
-/// People may be so much slower under siege.
-const RATIO_MAX: f64 = 2.0;
 /// What memory may grow by once every buffer of fixed size has been used.
 const RSS_GROWTH_MAX: f64 = 0.05;
 /// Besides, people's own: for a minute the peer remembers the deposit id of each text, in tables that double.
@@ -45,6 +43,8 @@ pub(crate) struct Verdict {
     pub(crate) drops: Drops,
     pub(crate) rss: Rss,
     pub(crate) took: Duration,
+    /// How many times as late as in quiet windows the latest of a hundred texts may be.
+    pub(crate) ratio_max: f64,
 }
 
 /// Resident memory of the peer, in MiB.
@@ -97,7 +97,7 @@ impl Verdict {
             none("newcomer kept out", crowd.newcomers_failed),
             (grown, most <= allowed),
             (arrived, self.arrived() as f64 >= self.countable() as f64 * ARRIVED_MIN),
-            (format!("p99 below {RATIO_MAX} x that of quiet windows, but {ratio:.2} x"), ratio < RATIO_MAX),
+            (format!("p99 below {} x that of quiet windows, but {ratio:.2} x", self.ratio_max), ratio < self.ratio_max),
         ]
     }
 
