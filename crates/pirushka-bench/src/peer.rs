@@ -49,6 +49,11 @@ impl Process {
         Ok(serde_json::from_slice(&said.stdout)?)
     }
 
+    /// Its number as a process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, from `/proc` (Linux).
     pub(crate) fn rss_mib(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

@@ -9,6 +9,7 @@
 //! stays; no text lost, doubled, altered or refused; delays of people below twice those of quiet windows.
 
 mod attacker;
+mod busy;
 mod crowd;
 mod hostile;
 mod line;
@@ -23,6 +24,7 @@ use anyhow::Context;
 
 use crate::peer::Process;
 use attacker::Attacker;
+use busy::Ticks;
 use crowd::Crowd;
 use recording::Recording;
 use verdict::{Drops, Rss, Verdict};
@@ -85,7 +87,7 @@ pub(crate) fn run(programs: &Path, siege: &Siege) -> anyhow::Result<()> {
     stage.rss.before = peer.rss_mib()?;
     let before = peer.status(programs)?;
     let share = ((siege.rate as f64 * siege.window) as u64).clamp(1, siege.datagrams);
-    let began = Instant::now();
+    let (began, ticks) = (Instant::now(), Ticks::now(peer.id())?);
     while attacker.sent() < siege.datagrams {
         let quiet = Duration::from_secs_f64(siege.window / 2.0);
         attacker.shoot_into_the_air();
@@ -96,7 +98,7 @@ pub(crate) fn run(programs: &Path, siege: &Siege) -> anyhow::Result<()> {
             stage.rss.settle(peer.rss_mib()?, siege.texts);
         }
     }
-    let took = began.elapsed();
+    let (took, others) = (began.elapsed(), Ticks::now(peer.id())?.others_since(ticks));
     stage.crowd.stop_writing();
     let patience = Instant::now() + PATIENCE;
     while !stage.crowd.has_all() && Instant::now() < patience {
@@ -105,7 +107,8 @@ pub(crate) fn run(programs: &Path, siege: &Siege) -> anyhow::Result<()> {
     let rss = stage.rss;
     let attack = attacker.stop();
     let drops = Drops::between(&before, &peer.status(programs)?).context("the peer's status")?;
-    let verdict = Verdict { crowd: crowd.outcome(), attack, drops, rss, took, ratio_max: siege.ratio_max };
+    let ratio_max = siege.ratio_max;
+    let verdict = Verdict { crowd: crowd.outcome(), attack, drops, rss, took, others, ratio_max };
     if !siege.json {
         verdict.print();
     }
