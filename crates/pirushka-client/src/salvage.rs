@@ -18,7 +18,7 @@ use crate::init::Building;
 use crate::key::{self, KeyHeader, StoreKey};
 use crate::lock::ProfileLock;
 use crate::profile::{Profile, way_back};
-use crate::store::{Row, Ruins, Saved, Store};
+use crate::store::{Row, Ruins, Saved, Store, put};
 use crate::view::IdentityView;
 
 /// What was saved, and what was lost.
@@ -155,11 +155,6 @@ fn fill(profile: &Profile, dir: &Path, key: &StoreKey, saved: Saved) -> Result<M
     store.commit(&client.take_writes())?;
     client.committed();
     for batch in messages.chunks(500) {
-        let put = |message: &pirushka_client_core::Message| Write {
-            table: Table::Message,
-            key: message.id.0.to_be_bytes().to_vec(),
-            value: minicbor::to_vec(message).ok(),
-        };
         store.commit(&batch.iter().map(put).collect::<Vec<_>>())?;
     }
     store.check()?;
@@ -196,9 +191,10 @@ fn admit(kept: &mut Vec<Row>, mut rows: Vec<Row>) {
 
 #[cfg(test)]
 mod tests {
-    use pirushka_client_core::{ContactId, Message, MessageBody, MessageId, MessageState};
+    use pirushka_client_core::ContactId;
 
     use super::*;
+    use crate::store::samples::text;
     use crate::{EngineMode, Handle, InitOptions, Options, Protection};
 
     const CONTACTS: u32 = 40;
@@ -226,24 +222,9 @@ mod tests {
         let key = KeyHeader::read(&profile).unwrap().unlock(&profile, None).unwrap();
         let mut store = Store::open(&profile.store_path(), &key).unwrap();
         let contacts = client(store.load().unwrap().into_iter()).unwrap().contacts();
-        let text = |n: u64| Message {
-            id: MessageId(1000 + n),
-            contact: contacts[n as usize % contacts.len()].id,
-            outgoing: false,
-            content: [n as u8; 16],
-            seq: n,
-            sent_ms: n,
-            stored_ms: n,
-            state: MessageState::Received,
-            body: MessageBody::Text(format!("text {n} {}", "x".repeat(100))),
-            seen: false,
-        };
-        let put = |message: Message| Write {
-            table: Table::Message,
-            key: message.id.0.to_be_bytes().to_vec(),
-            value: minicbor::to_vec(&message).ok(),
-        };
-        store.commit(&(0..MESSAGES).map(text).map(put).collect::<Vec<_>>()).unwrap();
+        let body = |n: u64| format!("text {n} {}", "x".repeat(100));
+        let message = |n: u64| text(1000 + n, contacts[n as usize % contacts.len()].id.0, &body(n));
+        store.commit(&(0..MESSAGES).map(|n| put(&message(n))).collect::<Vec<_>>()).unwrap();
         store.forget();
         drop(store);
         let store = std::fs::read(profile.store_path()).unwrap();

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pirushka_client_core::{Client, ClientConfig, Table, Write};
+use pirushka_client_core::{Client, ClientConfig, Write};
 use serde::{Deserialize, Serialize};
 
 use super::check::{Part, walk};
@@ -18,7 +18,7 @@ use crate::init::{Building, Protection, exists, sync, wish};
 use crate::key::KeyHeader;
 use crate::lock::ProfileLock;
 use crate::profile::{Profile, private_dir};
-use crate::store::Store;
+use crate::store::{Store, put};
 use crate::view::IdentityView;
 
 /// Messages written in one transaction.
@@ -103,8 +103,7 @@ fn fill(dir: &Path, path: &Path, typed: &str, protection: Protection) -> Result<
     let mut batch = Vec::with_capacity(BATCH);
     walk(path, typed, |part| {
         if let Part::Message(message) = part {
-            let key = message.id.0.to_be_bytes().to_vec();
-            batch.push(Write { table: Table::Message, key, value: minicbor::to_vec(&message).ok() });
+            batch.push(put(&message));
         }
         if batch.len() == BATCH {
             store.commit(&std::mem::take(&mut batch))?;

@@ -23,6 +23,11 @@ fn rounds(ordinary: u64) -> u64 {
     ordinary * number("PIRUSHKA_CRASH_TIMES", 1)
 }
 
+/// As many seeds.
+fn seeds(ordinary: u64) -> std::ops::Range<u64> {
+    first_seed()..first_seed() + rounds(ordinary)
+}
+
 fn first_seed() -> u64 {
     number("PIRUSHKA_CRASH_SEED", 0)
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use pirushka_client_core::{ContactId, Message, MessageBody, MessageId, MessageState, Table, Write};
+use pirushka_client_core::{ContactId, Message, MessageState, Table, Write};
 
-use crate::store::{Exported, Reader, Row, Store};
+use crate::store::samples::text;
+use crate::store::{Exported, Reader, Row, Store, put};
 
 /// Numbers that are the same for the same seed (splitmix64).
 pub(super) struct Dice(pub(super) u64);
@@ -184,18 +185,9 @@ impl Model {
     fn text(&self, id: u64, dice: &mut Dice) -> Write {
         let length = if dice.below(20) == 0 { 20_000 } else { dice.below(200) };
         let outgoing = dice.below(2) == 0;
-        put(&Message {
-            id: MessageId(id),
-            contact: ContactId(dice.below(CONTACTS) as u32),
-            outgoing,
-            content: [id as u8; 16],
-            seq: id,
-            sent_ms: id,
-            stored_ms: id,
-            state: if outgoing { MessageState::Queued } else { MessageState::Received },
-            body: MessageBody::Text(format!("text{id} {}", "y".repeat(length as usize))),
-            seen: false,
-        })
+        let state = if outgoing { MessageState::Queued } else { MessageState::Received };
+        let body = format!("text{id} {}", "y".repeat(length as usize));
+        put(&Message { outgoing, state, ..text(id, dice.below(CONTACTS) as u32, &body) })
     }
 
     fn any_message(&self, dice: &mut Dice) -> Option<u64> {
@@ -225,9 +217,4 @@ impl Model {
 
 fn row(table: Table, key: &[u8], value: Option<&[u8]>) -> Write {
     Write { table, key: key.to_vec(), value: value.map(<[u8]>::to_vec) }
-}
-
-pub(super) fn put(message: &Message) -> Write {
-    let value = minicbor::to_vec(message).expect("a row");
-    Write { table: Table::Message, key: message.id.0.to_be_bytes().to_vec(), value: Some(value) }
 }

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pirushka_client_core::{ClientConfig, ContactId, Message, MessageBody, MessageId, MessageState};
+use pirushka_client_core::{ClientConfig, ContactId};
 
-use super::model::{Content, Dice, put};
+use super::model::{Content, Dice};
 use super::victim::{Task, Victim, key};
 use super::{first_seed, rounds};
 use crate::backup::{RestoreOptions, Secret, Whose};
 use crate::clock::Clock;
 use crate::driver::load;
 use crate::key::KeyHeader;
-use crate::store::Store;
+use crate::store::samples::text;
+use crate::store::{Store, put};
 use crate::{Code, InitOptions, Profile, Protection};
 
 /// What was typed to open backups: a recovery key, which costs nothing to try.
@@ -165,21 +166,8 @@ fn make(home: &Path, name: &str) {
 }
 
 fn texts() -> Vec<pirushka_client_core::Write> {
-    let text = |n: u64| {
-        put(&Message {
-            id: MessageId(1000 + n),
-            contact: ContactId(0),
-            outgoing: false,
-            content: [n as u8; 16],
-            seq: n,
-            sent_ms: n,
-            stored_ms: n,
-            state: MessageState::Received,
-            body: MessageBody::Text(format!("text{n} {}", "x".repeat(100))),
-            seen: false,
-        })
-    };
-    (0..MESSAGES).map(text).collect()
+    let body = |n: u64| format!("text{n} {}", "x".repeat(100));
+    (0..MESSAGES).map(|n| put(&text(1000 + n, 0, &body(n)))).collect()
 }
 
 #[test]

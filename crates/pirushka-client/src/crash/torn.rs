@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::model::{Content, Dice, Model, Step};
+use super::seeds;
 use super::victim::{key, take};
-use super::{first_seed, rounds};
 use crate::error::{Code, Result};
 use crate::store::Store;
 
@@ -152,7 +152,7 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 #[test]
 fn a_log_cut_at_any_length_or_ending_in_anything_gives_the_commits_before() {
     let ruin = Ruin::new();
-    for seed in first_seed()..first_seed() + rounds(3) {
+    for seed in seeds(3) {
         let (writer, after) = commits(seed);
         let (files, mut dice) = (writer.files(), Dice(seed));
         let begin = after[0].0;
@@ -177,7 +177,7 @@ fn a_log_cut_at_any_length_or_ending_in_anything_gives_the_commits_before() {
 #[test]
 fn a_log_with_a_sector_that_was_not_written_gives_the_commits_before_it() {
     let ruin = Ruin::new();
-    for seed in first_seed()..first_seed() + rounds(3) {
+    for seed in seeds(3) {
         let (writer, after) = commits(seed);
         let (files, mut dice) = (writer.files(), Dice(seed));
         for _ in 0..12 {
@@ -196,7 +196,7 @@ fn a_log_with_a_sector_that_was_not_written_gives_the_commits_before_it() {
 #[test]
 fn old_frames_behind_the_new_ones_are_nothing() {
     let ruin = Ruin::new();
-    for seed in first_seed()..first_seed() + rounds(3) {
+    for seed in seeds(3) {
         let (mut writer, _) = commits(seed);
         let old = writer.files().log;
         writer.checkpoint();
@@ -224,7 +224,7 @@ fn old_frames_behind_the_new_ones_are_nothing() {
 #[test]
 fn a_checkpoint_torn_at_any_sector_loses_nothing() {
     let ruin = Ruin::new();
-    for seed in first_seed()..first_seed() + rounds(3) {
+    for seed in seeds(3) {
         let (mut writer, _) = commits(seed);
         let before = writer.files();
         writer.checkpoint();
@@ -253,7 +253,7 @@ fn a_checkpoint_torn_at_any_sector_loses_nothing() {
 fn a_database_cut_anywhere_is_whole_or_refused() {
     let ruin = Ruin::new();
     let mut refused = 0;
-    for seed in first_seed()..first_seed() + rounds(3) {
+    for seed in seeds(3) {
         let (writer, _) = commits(seed);
         let (files, mut dice) = (writer.files(), Dice(seed));
         for n in 0..12 {

@@ -24,7 +24,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use pirushka_client_core::{Message, Table};
+use pirushka_client_core::{Message, Table, Write};
 use rusqlite::Connection;
 
 use crate::error::{Code, Error, Result};
@@ -39,6 +39,11 @@ pub use words::{Piece, indexed, shown_of};
 
 /// A row of any table but [`Table::Message`].
 pub type Row = (Table, Vec<u8>, Vec<u8>);
+
+/// A message as a change of the store.
+pub(crate) fn put(message: &Message) -> Write {
+    Write { table: Table::Message, key: message.id.0.to_be_bytes().to_vec(), value: minicbor::to_vec(message).ok() }
+}
 
 /// The store as its one owner has it.
 pub struct Store {
@@ -234,5 +239,7 @@ pub(crate) fn salvage_or_restore(path: &Path) -> String {
     format!("`{restore}` brings a backup back; `{salvage}` saves what can still be read; nothing was changed")
 }
 
+#[cfg(test)]
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

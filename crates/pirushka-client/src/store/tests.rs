@@ -2,6 +2,7 @@
 
 use pirushka_client_core::{ContactId, Message, MessageBody, MessageId, MessageState, Table, Write};
 
+use super::samples::text;
 use super::*;
 
 struct Bench {
@@ -16,29 +17,6 @@ fn bench() -> (Bench, Store) {
     let key = StoreKey::for_tests(7);
     let store = Store::create(&path, &key).unwrap();
     (Bench { _dir: dir, path, key }, store)
-}
-
-fn text(id: u64, contact: u32, text: &str) -> Message {
-    Message {
-        id: MessageId(id),
-        contact: ContactId(contact),
-        outgoing: false,
-        content: [id as u8; 16],
-        seq: id,
-        sent_ms: 1000 + id,
-        stored_ms: 2000 + id,
-        state: MessageState::Received,
-        body: MessageBody::Text(text.into()),
-        seen: false,
-    }
-}
-
-fn put(message: &Message) -> Write {
-    Write {
-        table: Table::Message,
-        key: message.id.0.to_be_bytes().to_vec(),
-        value: Some(minicbor::to_vec(message).unwrap()),
-    }
 }
 
 fn row(table: Table, key: &[u8], value: Option<&[u8]>) -> Write {
