@@ -264,9 +264,9 @@ impl Client {
             let unsealed = contact.outbox.values().filter(|item| {
                 matches!(item.row.kind, ItemKind::Intro | ItemKind::Welcome) && item.row.sealed.is_none()
             });
-            let (again, fresh): (Vec<_>, Vec<_>) = unsealed.partition(|item| item.row.resealed);
             // What was sealed once and is to be sealed anew may have been delivered as it was.
-            if fresh.is_empty() || !again.is_empty() {
+            let resealed: Vec<bool> = unsealed.map(|item| item.row.resealed).collect();
+            if resealed.is_empty() || resealed.contains(&true) {
                 continue;
             }
             let sealed: BTreeSet<u64> =

@@ -159,16 +159,16 @@ impl Inbox {
         }
     }
 
-    /// Gives an introduction its slot.
-    pub(crate) fn begin(&mut self, now_us: u64, part: &Part<'_>, source: Source, admitted: AdmittedBy) {
-        self.intros.push(Intro::new(now_us, part, source, admitted));
-    }
-
-    /// A use of a token was counted for the introduction.
-    pub(crate) fn note_spent(&mut self, intro: IntroId, token: [u8; 32]) {
-        if let Some(intro) = self.intros.iter_mut().find(|i| i.id == intro) {
-            intro.spent = Some(token);
-        }
+    /// Gives an introduction its slot; `spent` is the token, by its hash, of which a use was counted for it.
+    pub(crate) fn begin(
+        &mut self,
+        now_us: u64,
+        part: &Part<'_>,
+        source: Source,
+        admitted: AdmittedBy,
+        spent: Option<[u8; 32]>,
+    ) {
+        self.intros.push(Intro { spent, ..Intro::new(now_us, part, source, admitted) });
     }
 
     /// Takes a part of an introduction that has begun. Gives the source that the whole introduction counts with: the one
@@ -334,7 +334,7 @@ mod tests {
     fn give(inbox: &mut Inbox, now_us: u64, part: Part<'_>) -> Result<Fit, Refusal> {
         let fit = inbox.check(&part, &PeerConfig::default())?;
         if fit == Fit::Begins {
-            inbox.begin(now_us, &part, NOWHERE, AdmittedBy::Token);
+            inbox.begin(now_us, &part, NOWHERE, AdmittedBy::Token, None);
         }
         if fit != Fit::Repeat {
             inbox.take(&part);
@@ -347,7 +347,7 @@ mod tests {
         let (admitted, source) = (AdmittedBy::Work { bits }, Source(source));
         let displaced = inbox.slot(admitted, source, &config)?;
         displaced.and_then(|intro| inbox.evict(intro));
-        inbox.begin(0, &Part { intro: IntroId([id; 16]), ..part(2, 0) }, source, admitted);
+        inbox.begin(0, &Part { intro: IntroId([id; 16]), ..part(2, 0) }, source, admitted, None);
         Ok(displaced)
     }
 

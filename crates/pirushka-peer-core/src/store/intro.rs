@@ -89,26 +89,22 @@ impl Store {
         let Ok(displaced) = user.inbox.slot(admission.kind(), source, &self.config) else {
             return Err(Refusal::full(user.here));
         };
-        let mut spent = None;
-        match admission {
-            Admission::Token(hash) => {
-                spent = self.user_mut(id)?.tokens.spend(&hash, part.intro).then_some(hash);
-            }
+        let spent = match admission {
+            Admission::Token(hash) => self.user_mut(id)?.tokens.spend(&hash, part.intro).then_some(hash),
             Admission::Work { .. } => {
                 if !self.worked_intros.allows(now.mono_us, source, self.config.intros_per_prefix_hour) {
                     return Err(Refusal::slow_down(60_000));
                 }
                 self.worked_intros.count(now.mono_us, source);
                 self.settle_tables();
+                None
             }
-        }
+        };
         if let Some(dropped) = displaced.and_then(|intro| self.user_mut(id).ok()?.inbox.evict(intro)) {
             self.drop_intro(id, &dropped);
             self.totals.evicted += 1;
         }
-        let inbox = &mut self.user_mut(id)?.inbox;
-        inbox.begin(now.mono_us, part, source, admission.kind());
-        spent.into_iter().for_each(|token| inbox.note_spent(part.intro, token));
+        self.user_mut(id)?.inbox.begin(now.mono_us, part, source, admission.kind(), spent);
         Ok(())
     }
 
