@@ -27,6 +27,8 @@ pub use name::{GroupName, Peek, next_number, peek};
 pub use open::{OpenError, Opened};
 pub use setup::Joined;
 pub(crate) use setup::check_leaf;
+#[cfg(feature = "stub")]
+pub(crate) use setup::{check_holder, name_for};
 
 use openmls::prelude::{LeafNodeParameters, MlsGroup};
 use pirushka_identity::{Certificate, Identity};
@@ -105,13 +107,7 @@ impl Session {
 
     /// Whether `certificate` is the other side's: its fingerprint is the credential, its key the leaf's.
     pub fn check_certificate(&self, certificate: &Certificate) -> Result<(), E2eError> {
-        if self.contact.fingerprint != certificate.fingerprint() {
-            return Err(E2eError::WrongFingerprint);
-        }
-        if self.contact.key != certificate.public_key() {
-            return Err(E2eError::WrongKey);
-        }
-        Ok(())
+        setup::check_holder(self.contact.fingerprint, &self.contact.key, certificate)
     }
 
     /// The current epoch.

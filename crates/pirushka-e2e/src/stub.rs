@@ -14,10 +14,12 @@ mod session;
 pub(crate) use session::{Session, peek};
 
 use pirushka_identity::{Certificate, Identity};
+use pirushka_wire::Fingerprint;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
 
 use crate::error::E2eError;
+use crate::session::check_holder;
 use bytes::{check, checked, take};
 
 /// Bytes of a real package, Welcome and commit.
@@ -48,11 +50,6 @@ fn check_package(package: &[u8], certificate: &Certificate) -> Result<[u8; 32], 
     };
     let (reference, fingerprint, key): ([u8; 32], [u8; 32], [u8; 32]) =
         read().ok_or(E2eError::Malformed("key package"))?;
-    if fingerprint != certificate.fingerprint().0 {
-        return Err(E2eError::WrongFingerprint);
-    }
-    if key != certificate.public_key() {
-        return Err(E2eError::WrongKey);
-    }
+    check_holder(Fingerprint(fingerprint), &key, certificate)?;
     Ok(reference)
 }

@@ -38,12 +38,7 @@ impl Session {
         package: &[u8],
         number: u64,
     ) -> Result<(Self, Vec<u8>), E2eError> {
-        if certificate.fingerprint() == id.fingerprint() {
-            return Err(E2eError::OwnPackage);
-        }
-        let mut random = [0; 16];
-        rng.fill_bytes(&mut random);
-        let name = GroupName::new(random, number);
+        let name = name_for(id, rng, certificate, number)?;
         let rows = Rows::default();
         let (group, welcome) = {
             let provider = Provider::new(&rows, Source::from_rng(rng));
@@ -94,6 +89,21 @@ impl Session {
         rows.write(only(Label::Session), &meta)?;
         Ok(Self { group, rows, meta, name, contact })
     }
+}
+
+/// A new name for a session with the holder of `certificate`, who is somebody else.
+pub(crate) fn name_for(
+    id: &Identity,
+    rng: &mut ChaCha20Rng,
+    certificate: &Certificate,
+    number: u64,
+) -> Result<GroupName, E2eError> {
+    if certificate.fingerprint() == id.fingerprint() {
+        return Err(E2eError::OwnPackage);
+    }
+    let mut random = [0; 16];
+    rng.fill_bytes(&mut random);
+    Ok(GroupName::new(random, number))
 }
 
 pub(super) fn create(id: &Identity, provider: &Provider<'_>, name: GroupName) -> Result<MlsGroup, E2eError> {
@@ -154,7 +164,13 @@ fn check_staged(id: &Identity, staged: &StagedWelcome) -> Result<(), E2eError> {
 
 /// Credential and key of a leaf are those of `certificate`.
 pub(crate) fn check_leaf(credential: &Credential, key: &[u8], certificate: &Certificate) -> Result<(), E2eError> {
-    if fingerprint_of(credential) != Some(certificate.fingerprint()) {
+    let fingerprint = fingerprint_of(credential).ok_or(E2eError::WrongFingerprint)?;
+    check_holder(fingerprint, key, certificate)
+}
+
+/// This name and this key are those of `certificate`.
+pub(crate) fn check_holder(fingerprint: Fingerprint, key: &[u8], certificate: &Certificate) -> Result<(), E2eError> {
+    if fingerprint != certificate.fingerprint() {
         return Err(E2eError::WrongFingerprint);
     }
     if key != certificate.public_key() {

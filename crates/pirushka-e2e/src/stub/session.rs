@@ -11,7 +11,9 @@ use super::{COMMIT, NO_KEY, OVERHEAD, WELCOME, check_package};
 use crate::error::E2eError;
 use crate::mls::RowWrites;
 use crate::packages::KeyPackages;
-use crate::session::{Ciphertext, FORWARD, GroupName, OUT_OF_ORDER, OpenError, Opened, PAST_EPOCHS, Peek};
+use crate::session::{
+    Ciphertext, FORWARD, GroupName, OUT_OF_ORDER, OpenError, Opened, PAST_EPOCHS, Peek, check_holder, name_for,
+};
 
 const WELCOME_MARK: &[u8; 8] = b"stub wel";
 const MESSAGE_MARK: &[u8; 8] = b"stub msg";
@@ -87,14 +89,10 @@ impl Session {
         package: &[u8],
         number: u64,
     ) -> Result<(Self, Vec<u8>), E2eError> {
-        if certificate.fingerprint() == id.fingerprint() {
-            return Err(E2eError::OwnPackage);
-        }
+        let name = name_for(id, rng, certificate, number)?;
         let reference = check_package(package, certificate)?;
-        let (mut random, mut secret) = ([0; 16], [0; 32]);
-        rng.fill_bytes(&mut random);
+        let mut secret = [0; 32];
         rng.fill_bytes(&mut secret);
-        let name = GroupName::new(random, number);
         let (joiner, own, key) = (certificate.fingerprint().0, id.fingerprint().0, id.certificate().public_key());
         let mut welcome = [&WELCOME_MARK[..], &reference, &joiner, &own, &key, &secret, &name.0].concat();
         welcome.resize(WELCOME - 16, 0);
@@ -150,13 +148,7 @@ impl Session {
     }
 
     pub(crate) fn check_certificate(&self, certificate: &Certificate) -> Result<(), E2eError> {
-        if self.contact() != certificate.fingerprint() {
-            return Err(E2eError::WrongFingerprint);
-        }
-        if self.state.contact_key != certificate.public_key() {
-            return Err(E2eError::WrongKey);
-        }
-        Ok(())
+        check_holder(self.contact(), &self.state.contact_key, certificate)
     }
 
     pub(crate) fn epoch(&self) -> u64 {
