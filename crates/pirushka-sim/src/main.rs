@@ -88,7 +88,7 @@ fn many((from, to): (u64, u64), args: &Args) -> Summary {
             if seed >= to {
                 return summary;
             }
-            summary.add(one(seed, args));
+            summary = summary.with(Summary::of(one(seed, args)));
         }
     };
     std::thread::scope(|scope| {

@@ -24,23 +24,17 @@ pub(crate) struct Summary {
 impl Summary {
     /// Of one seed; the number alone where the run itself failed.
     pub(crate) fn of(outcome: Result<Outcome, u64>) -> Self {
-        let mut summary = Self::default();
-        summary.add(outcome);
-        summary
-    }
-
-    /// One more seed.
-    pub(crate) fn add(&mut self, outcome: Result<Outcome, u64>) {
-        self.seeds += 1;
         match outcome {
-            Ok(outcome) => {
-                self.messages += outcome.messages;
-                self.entries += outcome.entries;
-                self.virtual_us += outcome.virtual_us;
-                self.bad.extend((!outcome.violations.is_empty()).then_some(outcome.seed));
-                outcome.situations.iter().for_each(|(name, n)| *self.situations.entry(name).or_default() += n);
-            }
-            Err(seed) => self.bad.push(seed),
+            Ok(outcome) => Self {
+                seeds: 1,
+                bad: if outcome.violations.is_empty() { vec![] } else { vec![outcome.seed] },
+                messages: outcome.messages,
+                entries: outcome.entries,
+                virtual_us: outcome.virtual_us,
+                situations: outcome.situations,
+                missing: 0,
+            },
+            Err(seed) => Self { seeds: 1, bad: vec![seed], ..Self::default() },
         }
     }
 

@@ -317,6 +317,16 @@ impl<U: User> World<U> {
         self.settle_user(user);
     }
 
+    /// Whether a peer keeps a user's messages, or did when the user died.
+    pub(crate) fn serves(&self, peer: usize, user: usize) -> bool {
+        self.users[user].is_served_by(self.peers[peer].peer_id())
+    }
+
+    /// The users whose messages a peer keeps.
+    pub(crate) fn served_by(&self, peer: usize) -> impl Iterator<Item = usize> {
+        (0..self.users.len()).filter(move |user| self.serves(peer, *user))
+    }
+
     /// Whether a user is on the other network.
     #[must_use]
     pub fn is_away(&self, user: usize) -> bool {
@@ -395,7 +405,7 @@ impl<U: User> World<U> {
         let node = &mut self.peers[n];
         let (now, from) = (node.clock.now(net_us), node.address);
         let mut breaches = vec![];
-        let mut full_at = None;
+        let mut is_fuller = false;
         let mut out = vec![];
         loop {
             out.clear();
@@ -412,15 +422,15 @@ impl<U: User> World<U> {
                 breaches.push((Rule::S6, format!("{name} holds {bytes} of {cap} bytes")));
             }
             let refused = stats.refused_full;
-            if refused > std::mem::replace(&mut node.refused_full, refused) {
-                full_at = Some(node.peer_id());
-            }
+            is_fuller = refused > std::mem::replace(&mut node.refused_full, refused);
             if bytes < messages * LEAST_BYTES {
                 breaches.push((Rule::S6, format!("{name} says that {messages} messages take {bytes} bytes")));
             }
         }
         breaches.into_iter().for_each(|(rule, what)| self.breach(rule, what));
-        full_at.into_iter().for_each(|peer| self.count_full(peer));
+        if is_fuller {
+            self.count_full(n);
+        }
     }
 
     /// Acts on whatever a command has left in a user's machine.

@@ -9,7 +9,7 @@ use crate::plan::Step;
 use crate::rand::Rand;
 use crate::world::{User, World};
 
-/// Carries out a step that has nothing to do with what kind of users there are; names the situation it makes.
+/// Carries out a step that has nothing to do with what kind of users there are, and counts the situation it makes.
 pub(super) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) {
     let name = carry_out(world, rand, step);
     world.situations.count(name);
@@ -18,12 +18,12 @@ pub(super) fn apply<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) 
 fn carry_out<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) -> &'static str {
     match step {
         Step::CrashPeer(peer) => {
-            let holds = world.peers[peer].peer().is_some_and(|peer| peer.stats().messages_held > 0);
+            let holds = holds_messages(world, peer);
             world.crash_peer(peer);
             if holds { "peer dies while it holds messages" } else { "peer dies" }
         }
         Step::DrainPeer(peer) => {
-            let holds = world.peers[peer].peer().is_some_and(|peer| peer.stats().messages_held > 0);
+            let holds = holds_messages(world, peer);
             world.drain_peer(peer, 60 * SECOND);
             if holds { "peer is asked to end while it holds messages" } else { "peer is asked to end" }
         }
@@ -40,14 +40,14 @@ fn carry_out<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) -> &'st
             world.net.partition(a, b, on);
             let name = world.users[user].name().to_owned();
             world.tell(&name, format_args!("{} peer-{}", if on { "cannot reach" } else { "can reach" }, peer + 1));
-            "a user is cut off from a peer"
+            if on { "a user is cut off from a peer" } else { "" }
         }
         Step::PeerOff { peer, on } => {
             let ip = world.peers[peer].address.ip();
             world.net.set_down(ip, on);
             let name = world.peers[peer].name.clone();
             world.tell(&name, format_args!("is {} the network", if on { "off" } else { "on" }));
-            "a peer is off the network for a while"
+            if on { "a peer is off the network for a while" } else { "" }
         }
         Step::Rebind(user) => {
             world.rebind(user);
@@ -55,7 +55,7 @@ fn carry_out<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) -> &'st
         }
         Step::Roam { user, away } => {
             world.roam(user, away);
-            "a user roams"
+            if away { "a user roams" } else { "" }
         }
         Step::Replay { peer, how_many } => {
             replay(world, rand, peer, how_many);
@@ -67,6 +67,10 @@ fn carry_out<U: User>(world: &mut World<U>, rand: &mut Rand, step: Step) -> &'st
         }
         Step::Send { .. } | Step::CrashUser(..) | Step::StartUser(_) | Step::Homes { .. } => "",
     }
+}
+
+fn holds_messages<U: User>(world: &World<U>, peer: usize) -> bool {
+    world.peers[peer].peer().is_some_and(|peer| peer.stats().messages_held > 0)
 }
 
 /// Ends all faults.

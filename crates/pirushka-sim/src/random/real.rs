@@ -69,7 +69,7 @@ pub(super) fn run(seed: u64, print: bool) -> Outcome {
     world.count_deeds();
     // Who moves away from a peer that goes on has to have met people before.
     let left = plan.hostile.filter(|hostile| {
-        hostile.is_left && !hostile.always && knew_each_other && serves(&world, hostile.peer).len() == 1
+        hostile.is_left && !hostile.always && knew_each_other && world.served_by(hostile.peer).count() == 1
     });
     calm_but(&mut world, left.map(|hostile| hostile.peer));
     for user in 0..world.users.len() {
@@ -77,8 +77,8 @@ pub(super) fn run(seed: u64, print: bool) -> Outcome {
             world.wake(user);
         }
     }
-    if let Some(hostile) = left {
-        let user = serves(&world, hostile.peer)[0];
+    let leaving = left.and_then(|hostile| Some((hostile, world.served_by(hostile.peer).next()?)));
+    if let Some((hostile, user)) = leaving {
         let other = (hostile.peer + 1) % world.peers.len();
         if world.move_home(user, Some(hostile.peer), other) {
             world.situations.count("somebody moves away from a hostile peer");
@@ -139,13 +139,6 @@ pub(super) fn run(seed: u64, print: bool) -> Outcome {
         situations: world.situations.0,
         violations: world.violations,
     }
-}
-
-/// The users who have or had a home at a peer.
-fn serves(world: &World<Person>, peer: usize) -> Vec<usize> {
-    let id = world.peers[peer].peer_id();
-    let is_at = |user: &usize| world.homes(*user).iter().any(|home| home.peer.peer_id == id);
-    (0..world.users.len()).filter(is_at).collect()
 }
 
 /// Where a text is shown that was written after another that is not, a gap is shown between it and those before.
@@ -285,7 +278,10 @@ fn carry_out(world: &mut World<Person>, rand: &mut Rand, past: &mut Past, step: 
                     past.sent.push(SentText { from, id, key: said.key(), size });
                 }
             }
-            Err(_) => world.situations.count("a text cannot be written now"),
+            Err(_) => {
+                world.situations.count("a text cannot be written now");
+                return false;
+            }
         },
         Step::CrashUser(user, point, commits) => {
             if point == CrashPoint::Idle {

@@ -228,14 +228,6 @@ fn named<const N: usize>(names: [(bool, &'static str); N]) -> Vec<&'static str> 
 }
 
 impl World<Person> {
-    fn serves(&self, peer: usize, user: usize) -> bool {
-        self.users[user].is_served_by(self.peers[peer].peer_id())
-    }
-
-    fn served_by(&self, peer: usize) -> impl Iterator<Item = usize> {
-        (0..self.users.len()).filter(move |user| self.serves(peer, *user))
-    }
-
     /// Whether a contact of one of these does not know where they are served now.
     fn is_unheard_of(&self, who: impl Fn(usize) -> bool) -> bool {
         let users = 0..self.users.len();

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use pirushka_client_core::{Client, Warning};
 use pirushka_netsim::LinkConfig;
-use pirushka_wire::PeerId;
 
 use crate::peer_node::PeerNode;
 use crate::person::Person;
@@ -161,8 +160,8 @@ impl<U: User> World<U> {
     }
 
     /// A peer has just said "full": who is it that does not make room?
-    pub(crate) fn count_full(&mut self, peer: PeerId) {
-        let served: Vec<usize> = (0..self.users.len()).filter(|user| self.users[*user].is_served_by(peer)).collect();
+    pub(crate) fn count_full(&mut self, peer: usize) {
+        let served: Vec<usize> = self.served_by(peer).collect();
         if served.is_empty() {
             return;
         }
