@@ -1,7 +1,7 @@
 //! The memory that datagrams are received into, used again and again.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use quinn_udp::RecvMeta;
 
@@ -11,6 +11,17 @@ use crate::socket::{UdpSocket, canonical};
 const SLOT_GLUED: usize = 65_535;
 /// Bytes of a slot where it does not: more than any datagram that the protocol knows.
 const SLOT_SINGLE: usize = 2_048;
+
+/// A datagram that has come.
+#[derive(Debug)]
+pub struct Arrival<'b> {
+    /// Who sent it.
+    pub remote: SocketAddr,
+    /// To which address of this machine, where the system tells.
+    pub local: Option<IpAddr>,
+    /// It.
+    pub bytes: &'b mut [u8],
+}
 
 /// Room for what one system call receives. Made once per thread and reused.
 ///
@@ -41,12 +52,17 @@ impl Batch {
 
     /// The datagrams of the last [`UdpSocket::receive`], with where each came from. Empty datagrams are left out.
     pub fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+        self.arrivals().map(|Arrival { remote, bytes, .. }| (remote, bytes))
+    }
+
+    /// As [`Batch::datagrams`], with the address of this machine that each was sent to.
+    pub fn arrivals(&mut self) -> impl Iterator<Item = Arrival<'_>> {
         let Self { storage, slot_len, metas, filled } = self;
         let pieces = storage.chunks_exact_mut(*slot_len).zip(metas.iter()).take(*filled);
         pieces.filter(|(_, meta)| meta.len > 0).flat_map(|(slot, meta)| {
-            let remote = canonical(meta.addr);
+            let (remote, local) = (canonical(meta.addr), meta.dst_ip.map(|ip| ip.to_canonical()));
             let stride = if meta.stride == 0 { meta.len } else { meta.stride };
-            slot[..meta.len].chunks_mut(stride).map(move |datagram| (remote, datagram))
+            slot[..meta.len].chunks_mut(stride).map(move |bytes| Arrival { remote, local, bytes })
         })
     }
 

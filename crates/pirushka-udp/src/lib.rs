@@ -43,9 +43,10 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod each;
 mod socket;
 mod wait;
 
-pub use batch::Batch;
+pub use batch::{Arrival, Batch};
 pub use socket::{BindError, Granted, Options, UdpSocket, outward_ip};
 pub use wait::{Interest, Ready, Sleeper, Waker, wait};

@@ -129,7 +129,21 @@ impl UdpSocket {
     /// What the system says about this remote (no route, forbidden by a firewall); the rest of the train is lost then,
     /// and the socket is as good as before.
     pub fn send(&self, remote: SocketAddr, bytes: &[u8], segment: Option<usize>) -> io::Result<usize> {
-        let destination = if self.local.is_ipv6() { mapped(remote) } else { remote };
+        self.send_from(None, remote, bytes, segment)
+    }
+
+    /// As [`UdpSocket::send`], from one of this machine's addresses; `None` lets the system choose.
+    ///
+    /// # Errors
+    /// As there, and when `local` is not an address of this machine.
+    pub fn send_from(
+        &self,
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+        bytes: &[u8],
+        segment: Option<usize>,
+    ) -> io::Result<usize> {
+        let destination = self.destination(remote);
         let segment = segment.unwrap_or(bytes.len()).max(1);
         let mut sent = 0;
         while sent < bytes.len() {
@@ -137,25 +151,31 @@ impl UdpSocket {
             let most = self.state.max_gso_segments().max(1).min((TRAIN_MAX / segment).max(1)) * segment;
             let contents = &rest[..rest.len().min(most)];
             let train = contents.len() > segment;
-            let transmit =
-                Transmit { destination, ecn: None, contents, segment_size: train.then_some(segment), src_ip: None };
+            let segment_size = train.then_some(segment);
+            let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: local };
             match self.state.try_send((&self.socket).into(), &transmit) {
                 Ok(()) => sent += contents.len(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // The driver refused a train and quinn-udp has noted it: the same bytes again, one by one.
                 Err(_) if train && self.state.max_gso_segments() <= 1 => {}
                 // A route that knows no segmentation says EMSGSIZE or the like: fall back for this train only.
-                Err(_) if train => return self.send_singly(destination, bytes, segment, sent),
+                Err(_) if train => return self.send_singly((local, destination), bytes, segment, sent),
                 Err(error) => return Err(error),
             }
         }
         Ok(sent)
     }
 
-    fn send_singly(&self, destination: SocketAddr, bytes: &[u8], segment: usize, start: usize) -> io::Result<usize> {
+    fn send_singly(
+        &self,
+        (local, destination): (Option<IpAddr>, SocketAddr),
+        bytes: &[u8],
+        segment: usize,
+        start: usize,
+    ) -> io::Result<usize> {
         let mut sent = start;
         for contents in bytes[start..].chunks(segment) {
-            let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: None };
+            let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: local };
             match self.state.try_send((&self.socket).into(), &transmit) {
                 Ok(()) => sent += contents.len(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -174,6 +194,11 @@ impl UdpSocket {
     /// Whether the system hands over several datagrams glued together.
     pub(crate) fn glues(&self) -> bool {
         self.state.gro_segments() > 1
+    }
+
+    /// The remote as this socket's family writes it.
+    pub(crate) fn destination(&self, remote: SocketAddr) -> SocketAddr {
+        if self.local.is_ipv6() { mapped(remote) } else { remote }
     }
 
     pub(crate) fn inner(&self) -> &Socket {

@@ -129,3 +129,41 @@ fn what_the_system_grants_is_reported() {
     assert_eq!(socket.granted().receive_buffer, 64 << 10);
     assert_eq!(socket.granted().send_buffer, 64 << 10);
 }
+
+#[test]
+fn datagrams_to_many_remotes_go_in_order_and_a_remote_that_fails_stops_only_itself() {
+    let a = any("127.0.0.1");
+    let (_waker, sleeper) = Waker::pair().unwrap();
+    let remotes: Vec<_> = (0..70).map(|_| any("127.0.0.1")).collect();
+    let bytes: Vec<_> = (0..70u8).map(|i| vec![i; 100 + usize::from(i)]).collect();
+    let mut all: Vec<_> = remotes.iter().zip(&bytes).map(|(r, b)| (r.local_addr(), b.as_slice())).collect();
+    assert_eq!(a.send_each(&all).unwrap(), 70);
+    for (remote, bytes) in remotes.iter().zip(&bytes) {
+        assert_eq!(collect(remote, &sleeper, 1), [(a.local_addr(), bytes.clone())]);
+    }
+    assert_eq!(a.send_each(&[]).unwrap(), 0);
+
+    // Port 0 is nobody's.
+    all[40].0.set_port(0);
+    assert_eq!(a.send_each(&all).unwrap(), 40);
+    assert!(a.send_each(&all[40..]).is_err());
+    assert_eq!(a.send_each(&all[41..]).unwrap(), 29);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_has_several_addresses_says_from_which_and_learns_to_which() {
+    let (a, b) = (any("0.0.0.0"), any("127.0.0.1"));
+    let (_waker, sleeper) = Waker::pair().unwrap();
+    let local = "127.0.0.7".parse().unwrap();
+    a.send_from(Some(local), b.local_addr(), &[1; 10], None).unwrap();
+    let (remote, _) = collect(&b, &sleeper, 1).remove(0);
+    assert_eq!(remote, SocketAddr::new(local, a.local_addr().port()));
+
+    b.send(remote, &[2; 20], None).unwrap();
+    let mut batch = Batch::for_socket(&a);
+    wait(&a, &sleeper, Interest::default(), Some(Duration::from_secs(2))).unwrap();
+    assert!(a.receive(&mut batch).unwrap());
+    let told: Vec<_> = batch.arrivals().map(|arrival| (arrival.remote, arrival.local)).collect();
+    assert_eq!(told, [(b.local_addr(), Some(local))]);
+}
