@@ -5,7 +5,7 @@
 //! measured only on things sent once (Karn). All things count against the window, whether or not the owner asks
 //! [`Flight::may_send`] before it sends them.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::congestion::Congestion;
 use crate::rtt::Rtt;
@@ -13,12 +13,14 @@ use crate::rtt::Rtt;
 /// So many later ones answered: it is lost (RFC 9002 section 6.1.1).
 const REORDERING: u64 = 3;
 
-/// Things in flight, by a key of the owner's choice.
+/// Things in flight, by a key of the owner's choice. Cheapest when later things have greater keys and are answered in
+/// about the order of their sending; right in any case.
 #[derive(Debug, Clone)]
 pub struct Flight<K: Ord + Copy> {
-    entries: BTreeMap<K, Entry>,
-    /// Those believed to be on their way, in the order of sending.
-    order: BTreeMap<u64, K>,
+    /// By key.
+    entries: VecDeque<(K, Entry)>,
+    /// Those believed to be on their way, in the order of sending; what has been answered since stays until it is first.
+    order: VecDeque<(u64, K)>,
     next: u64,
     highest_acked: Option<u64>,
     rtt: Rtt,
@@ -37,8 +39,8 @@ struct Entry {
 impl<K: Ord + Copy> Default for Flight<K> {
     fn default() -> Self {
         Self {
-            entries: BTreeMap::new(),
-            order: BTreeMap::new(),
+            entries: VecDeque::new(),
+            order: VecDeque::new(),
             next: 0,
             highest_acked: None,
             rtt: Rtt::default(),
@@ -57,38 +59,45 @@ impl<K: Ord + Copy> Flight<K> {
     /// `key` was sent (again) and counts `bytes` against the window.
     pub fn sent(&mut self, now_us: u64, key: K, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let before = self.entries.get(&key).copied();
-        if let Some(before) = before {
-            self.land(before);
-        }
         let order = self.next;
         self.next += 1;
-        self.order.insert(order, key);
-        let entry = Entry { order: Some(order), sent_us: now_us, bytes, repeated: before.is_some() };
-        self.entries.insert(key, entry);
+        let fresh = Entry { order: Some(order), sent_us: now_us, bytes, repeated: false };
+        match self.find(key) {
+            Ok(at) => {
+                let before = std::mem::replace(&mut self.entries[at].1, Entry { repeated: true, ..fresh });
+                self.order.push_back((order, key));
+                self.land(before);
+                self.tidy();
+            }
+            Err(at) => {
+                self.entries.insert(at, (key, fresh));
+                self.order.push_back((order, key));
+            }
+        }
         self.congestion.sent(bytes);
     }
 
     /// `key` was answered. False when it was not known.
     pub fn acked(&mut self, now_us: u64, key: K) -> bool {
-        let Some(entry) = self.entries.remove(&key) else { return false };
+        let Some(entry) = self.take(key) else { return false };
         if entry.repeated {
             self.rtt.answered_unmeasured();
         } else {
             self.rtt.sample(now_us.saturating_sub(entry.sent_us));
         }
         if let Some(order) = entry.order {
-            self.order.remove(&order);
             self.congestion.acked(entry.sent_us, entry.bytes);
             self.highest_acked = self.highest_acked.max(Some(order));
         }
+        self.tidy();
         true
     }
 
     /// `key` no longer matters, answered or not. False when it was not known.
     pub fn forget(&mut self, key: K) -> bool {
-        let Some(entry) = self.entries.remove(&key) else { return false };
+        let Some(entry) = self.take(key) else { return false };
         self.land(entry);
+        self.tidy();
         true
     }
 
@@ -97,8 +106,9 @@ impl<K: Ord + Copy> Flight<K> {
         let rto_us = self.rtt.rto_us();
         let mut lost = vec![];
         let mut timed_out = false;
-        while let Some((&order, &key)) = self.order.first_key_value() {
-            let Some(entry) = self.entries.get_mut(&key) else { break };
+        while let Some(&(order, key)) = self.order.front() {
+            let Ok(at) = self.find(key) else { break };
+            let entry = &mut self.entries[at].1;
             let overtaken = self.highest_acked.is_some_and(|acked| order + REORDERING <= acked);
             let late = entry.sent_us + rto_us <= now_us;
             if !overtaken && !late {
@@ -106,9 +116,9 @@ impl<K: Ord + Copy> Flight<K> {
             }
             timed_out |= late && !overtaken;
             entry.order = None;
-            self.order.remove(&order);
             self.congestion.lost(now_us, entry.sent_us, entry.bytes);
             lost.push(key);
+            self.tidy();
         }
         if timed_out {
             self.rtt.back_off();
@@ -128,11 +138,11 @@ impl<K: Ord + Copy> Flight<K> {
     /// When [`Self::lost`] may have something (µs). A moment in the past means: now.
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
-        let (&order, key) = self.order.first_key_value()?;
+        let &(order, key) = self.order.front()?;
         if self.highest_acked.is_some_and(|acked| order + REORDERING <= acked) {
             return Some(0);
         }
-        self.entries.get(key).map(|entry| entry.sent_us + self.rtt.rto_us())
+        self.find(key).ok().map(|at| self.entries[at].1.sent_us + self.rtt.rto_us())
     }
 
     /// Smoothed round trip (µs), once there is a sample.
@@ -161,7 +171,7 @@ impl<K: Ord + Copy> Flight<K> {
     /// Whether `key` is being tracked.
     #[must_use]
     pub fn contains(&self, key: K) -> bool {
-        self.entries.contains_key(&key)
+        self.find(key).is_ok()
     }
 
     /// How many keys are tracked, those taken for lost included.
@@ -181,14 +191,59 @@ impl<K: Ord + Copy> Flight<K> {
         *self = Self { rtt: self.rtt.clone(), ..Self::default() };
     }
 
+    /// For how many keys there is memory.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    /// Gives memory back, when nothing is in flight; without it room for a few stays.
+    pub fn rest(&mut self) {
+        if self.entries.is_empty() {
+            (self.entries, self.order) = (VecDeque::new(), VecDeque::new());
+        }
+    }
+
+    /// Where `key` is, or where it would be.
+    fn find(&self, key: K) -> Result<usize, usize> {
+        match self.entries.back() {
+            Some((last, _)) if *last < key => Err(self.entries.len()),
+            _ => self.entries.binary_search_by_key(&key, |(key, _)| *key),
+        }
+    }
+
+    fn take(&mut self, key: K) -> Option<Entry> {
+        self.find(key).ok().and_then(|at| self.entries.remove(at)).map(|(_, entry)| entry)
+    }
+
     /// Takes an entry out of the air without an answer.
     fn land(&mut self, entry: Entry) {
-        if let Some(order) = entry.order {
-            self.order.remove(&order);
+        if entry.order.is_some() {
             self.congestion.forgot(entry.bytes);
         }
     }
+
+    /// First in order is something that is on its way; what is no longer is never most of it, and many leave no room behind.
+    fn tidy(&mut self) {
+        let is_under_way = |entries: &VecDeque<(K, Entry)>, (order, key): &(u64, K)| {
+            entries.binary_search_by_key(key, |(key, _)| *key).is_ok_and(|at| entries[at].1.order == Some(*order))
+        };
+        let Self { entries, order, .. } = self;
+        while order.front().is_some_and(|first| !is_under_way(entries, first)) {
+            order.pop_front();
+        }
+        if order.len() > 2 * entries.len() + ROOM_KEPT {
+            order.retain(|one| is_under_way(entries, one));
+        }
+        if entries.len() < ROOM_KEPT && entries.capacity() > 4 * ROOM_KEPT {
+            entries.shrink_to(ROOM_KEPT);
+            order.shrink_to(ROOM_KEPT);
+        }
+    }
 }
+
+/// Entries whose room is kept when they are gone.
+const ROOM_KEPT: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -256,6 +311,39 @@ mod tests {
         assert!(grown > start);
         assert_eq!(flight.lost(51 * MS), vec![0, 1]);
         assert_eq!(flight.window(), grown / 2);
+    }
+
+    #[test]
+    fn keys_may_come_and_be_answered_in_any_order() {
+        let mut flight = Flight::new();
+        for key in [5, 3, 9, 1] {
+            flight.sent(0, key, 100);
+        }
+        assert!(flight.acked(MS, 9) && flight.acked(MS, 3) && !flight.acked(MS, 4));
+        assert_eq!((flight.len(), flight.contains(5), flight.contains(9)), (2, true, false));
+        flight.sent(2 * MS, 7, 100);
+        flight.sent(2 * MS, 0, 100);
+        assert!(flight.acked(3 * MS, 0));
+        assert_eq!(flight.lost(3 * MS), vec![5]);
+        assert_eq!(flight.lost(3_000 * MS), vec![1, 7]);
+        assert_eq!(flight.deadline(), None);
+    }
+
+    #[test]
+    fn what_one_unanswered_thing_holds_back_does_not_grow_without_end() {
+        let mut flight = Flight::new();
+        flight.sent(0, 0u32, 100);
+        for key in 1..10_000 {
+            flight.sent(0, key, 100);
+            flight.forget(key);
+        }
+        assert!(flight.order.len() <= 2 + ROOM_KEPT && flight.room() <= 4 * ROOM_KEPT);
+        assert_eq!(flight.lost(5_000 * MS), vec![0]);
+        flight.rest();
+        assert_eq!(flight.len(), 1);
+        flight.forget(0);
+        flight.rest();
+        assert_eq!(flight.room(), 0);
     }
 
     #[test]

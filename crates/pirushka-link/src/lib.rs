@@ -67,7 +67,8 @@ mod tests;
 mod veil;
 
 pub use client::{
-    Answer, Class, ClientLink, ClientLinkConfig, ClientLinkEvent, Keepalive, LostReason, Status, TicketData,
+    Answer, BareSession, Class, ClientLink, ClientLinkConfig, ClientLinkEvent, ClientVeil, Keepalive, LostReason,
+    Status, TicketData,
 };
 pub use counters::{Counters, Drop};
 pub use flight::Flight;

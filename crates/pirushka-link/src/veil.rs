@@ -155,7 +155,10 @@ impl Veil {
     /// Puts the mark over the header's first bytes, or takes it off, while the rest is masked.
     fn mark(&self, tag: &[u8; 16], header: &mut [u8; HEADER_LEN]) {
         let (head, masked) = header.split_at_mut(4);
-        let mark = blake3::Hasher::new_keyed(&self.mark).update(tag).update(masked).finalize();
+        let mut input = [0; 32];
+        input[..16].copy_from_slice(tag);
+        input[16..].copy_from_slice(masked);
+        let mark = blake3::keyed_hash(&self.mark, &input);
         head.iter_mut().zip(mark.as_bytes()).for_each(|(byte, mark)| *byte ^= mark);
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Keepalives go unanswered, so silence would prove nothing; each few of them is a POLL instead, which is a request.
 
+mod bare;
 mod handshake;
 mod keepalive;
 mod requests;
@@ -27,6 +28,8 @@ use rand_core::SeedableRng as _;
 use crate::cookie::address_bytes;
 use crate::counters::Drop;
 use crate::veil::{Unveiled, Veil};
+
+pub use bare::{BareSession, ClientVeil};
 
 use handshake::Handshake;
 use keepalive::KeepaliveTimer;
@@ -286,6 +289,16 @@ impl ClientLink {
     /// Sets or ends the keepalive.
     pub fn set_keepalive(&mut self, now: Now, keepalive: Option<Keepalive>) {
         self.keepalive.set(now, keepalive, &mut self.rng);
+    }
+
+    /// Gives up all comfort: what stands is left as keys and numbers, requests and acknowledgements are forgotten. `None`
+    /// before the session stands.
+    #[must_use]
+    pub fn into_bare(self) -> Option<(BareSession, ClientVeil)> {
+        match self.state {
+            State::Established(session) => Some((BareSession::of(*session), ClientVeil(self.veil))),
+            State::Idle | State::Greeting(_) => None,
+        }
     }
 
     /// Queues CLOSE and ends the session once that is sent. No event follows.

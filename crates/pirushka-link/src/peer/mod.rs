@@ -34,6 +34,7 @@ use crate::sealed::{Header, NUMBER_LIMIT};
 use crate::veil::{HEADER_LEN, Unveiled, Veil};
 
 use limits::PrefixLimits;
+use outbox::SpareOutboxes;
 use reset::Resets;
 use sessions::{Session, Sessions};
 
@@ -114,6 +115,15 @@ const HELLO_ACK_BYTES: u64 = 208;
 pub struct SessionHandle {
     pub(crate) index: u32,
     pub(crate) generation: u32,
+}
+
+impl SessionHandle {
+    /// Its place in the table of sessions: below the number of sessions that ever lived at once. Used again after it is
+    /// over, under another handle.
+    #[must_use]
+    pub fn place(self) -> u32 {
+        self.index
+    }
 }
 
 /// What a datagram was.
@@ -198,6 +208,9 @@ pub struct PeerLink {
     unfinished: usize,
     /// Bytes that all outboxes take.
     outboxes: usize,
+    spare: SpareOutboxes,
+    /// Frames of the packet that is being made.
+    frames: Vec<u8>,
     /// The owner has no memory for more.
     is_frugal: bool,
     counters: Counters,
@@ -236,6 +249,8 @@ impl PeerLink {
             last: None,
             unfinished: 0,
             outboxes: 0,
+            spare: SpareOutboxes::default(),
+            frames: Vec::new(),
             is_frugal: false,
             counters: Counters::default(),
             config,
@@ -298,7 +313,7 @@ impl PeerLink {
             _ => self.config.outbox_max,
         };
         let before = state.outbox_weight();
-        let is_taken = state.outbox().push(frame, most.min(self.config.outbox_max));
+        let is_taken = state.outbox(&mut self.spare).push(frame, most.min(self.config.outbox_max));
         self.outboxes = self.outboxes + state.outbox_weight() - before;
         if is_taken {
             self.make_ready(session);
@@ -311,7 +326,7 @@ impl PeerLink {
     pub fn send_ok(&mut self, session: SessionHandle, request: RequestId) {
         let Some(state) = self.sessions.get_mut(session) else { return };
         let before = state.outbox_weight();
-        let is_taken = state.outbox().push_ok(request);
+        let is_taken = state.outbox(&mut self.spare).push_ok(request);
         self.outboxes = self.outboxes + state.outbox_weight() - before;
         if is_taken {
             self.make_ready(session);

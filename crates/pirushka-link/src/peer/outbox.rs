@@ -58,6 +58,10 @@ impl Outbox {
         self.bytes() == 0
     }
 
+    fn is_small(&self) -> bool {
+        self.weight() <= SPARE_WEIGHT_MAX
+    }
+
     /// Moves what fits into `room` bytes; with `large` also PUSH and BODY.
     pub(crate) fn fill(&mut self, room: usize, large: bool, frames: &mut Vec<u8>) {
         let end = frames.len() + room;
@@ -81,6 +85,29 @@ impl Outbox {
             if let Ok(requests) = Ranges::decode(&mut Reader::new(&list)) {
                 Frame::Ok { requests }.encode(frames);
             }
+        }
+    }
+}
+
+/// Empty outboxes with their buffers, for the next that has something to say: most are needed for one packet only.
+#[derive(Debug, Default)]
+#[allow(clippy::vec_box, reason = "they are moved between here and sessions, as boxes")]
+pub(crate) struct SpareOutboxes(Vec<Box<Outbox>>);
+
+/// So many are kept, of at most so many bytes each.
+const SPARE_MAX: usize = 64;
+const SPARE_WEIGHT_MAX: usize = 4 * 1024;
+
+impl SpareOutboxes {
+    pub(crate) fn take(&mut self) -> Box<Outbox> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// Keeps an empty outbox, unless there are enough or it is large.
+    pub(crate) fn keep(&mut self, mut outbox: Box<Outbox>) {
+        if self.0.len() < SPARE_MAX && outbox.is_small() {
+            outbox.train = 0;
+            self.0.push(outbox);
         }
     }
 }

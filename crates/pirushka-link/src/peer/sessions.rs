@@ -11,7 +11,7 @@ use pirushka_wire::{Now, Params, SessionId};
 
 use super::SessionHandle;
 use super::limits::PrefixSlot;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, SpareOutboxes};
 use super::path::NewPath;
 use crate::cookie::address_bytes;
 use crate::replay::ReplayWindow;
@@ -50,9 +50,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Creates the outbox if there is none.
-    pub(crate) fn outbox(&mut self) -> &mut Outbox {
-        self.outbox.get_or_insert_default()
+    /// The outbox; if there is none, one of those that others have left.
+    pub(crate) fn outbox(&mut self, spare: &mut SpareOutboxes) -> &mut Outbox {
+        self.outbox.get_or_insert_with(|| spare.take())
     }
 
     /// Bytes that the outbox takes.

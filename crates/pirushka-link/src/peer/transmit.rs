@@ -61,15 +61,19 @@ impl PeerLink {
         }
         let room = PLAINTEXT_MAX.min(size - SEALED_OVERHEAD);
         let mut packets = 0;
-        let mut frames = Vec::with_capacity(PLAINTEXT_MAX);
+        let frames = &mut self.frames;
         while packets < self.config.train_max.max(1) && !outbox.is_empty() {
             frames.clear();
-            outbox.fill(room, true, &mut frames);
+            outbox.fill(room, true, frames);
             debug_assert!(!frames.is_empty(), "every queued frame fits a packet");
-            state.seal_packet(&self.veil, &frames, size, out);
+            state.seal_packet(&self.veil, frames, size, out);
             packets += 1;
         }
-        state.outbox = (!outbox.is_empty()).then_some(outbox);
+        if outbox.is_empty() {
+            self.spare.keep(outbox);
+        } else {
+            state.outbox = Some(outbox);
+        }
         Some(Transmit { to, segment: (packets > 1).then_some(size) })
     }
 
