@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod dense;
 pub mod limits;
 mod peer;
 mod plain;

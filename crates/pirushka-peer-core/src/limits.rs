@@ -12,7 +12,7 @@ pub const ACTIVE_SILENCE_US: u64 = 25 * MINUTE;
 pub const ACKED_MEMORY_S: u32 = 60;
 /// How many acknowledged deposit ids are remembered per user at most; beyond it the oldest go early. A repeat is then
 /// delivered a second time, which the recipient notices by itself.
-pub const ACKED_MEMORY_MAX: usize = 1024;
+pub const ACKED_MEMORY_MAX: usize = 64;
 /// An introduction whose parts do not all arrive within this time is dropped, in µs.
 pub const INTRO_INCOMPLETE_US: u64 = 60 * SECOND;
 /// What a refused part without part 0 is told to wait, in ms: parts that overtook each other arrive the second time.

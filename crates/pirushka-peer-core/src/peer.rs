@@ -8,7 +8,7 @@ mod later;
 mod push;
 mod register;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ use crate::config::{INVITE_CONTEXT, PeerConfig};
 use crate::limits::SESSION_OVERHEAD;
 use crate::plain::PlainPeer;
 use crate::refusal::Refusal;
-use crate::session::{Left, Presence, Session};
+use crate::session::{Left, Presence, Sessions};
 use crate::stats::Stats;
 use crate::store::{LastingKeys, QueueSetting, Source, Store, UserId};
 use crate::timers::Timers;
@@ -34,11 +34,13 @@ pub struct Peer {
     link: PeerLink,
     store: Store,
     /// Sessions that are more to the peer than a sender's.
-    sessions: BTreeMap<SessionHandle, Session>,
+    sessions: Sessions,
     presence: Presence<SessionHandle>,
     timers: Timers<Due>,
-    /// Users whose pushes go on when the link has sent what it has.
-    unfinished: BTreeSet<UserId>,
+    /// Users to whom something may be pushed now, each once.
+    to_push: VecDeque<UserId>,
+    /// Users to whom more may be pushed when the link has sent what it has, each once.
+    unfinished: VecDeque<UserId>,
     /// Bytes pushed since the link had sent everything.
     pushed_bytes: usize,
     blocks: BlockList,
@@ -81,10 +83,11 @@ impl Peer {
         let mut peer = Self {
             store: Store::new(&config, keys, draw(), now),
             link: PeerLink::new(link, key, draw(), now),
-            sessions: BTreeMap::new(),
+            sessions: Sessions::default(),
             presence: Presence::default(),
             timers: Timers::default(),
-            unfinished: BTreeSet::new(),
+            to_push: VecDeque::new(),
+            unfinished: VecDeque::new(),
             pushed_bytes: 0,
             blocks: BlockList::default(),
             link_charged: 0,
@@ -173,7 +176,10 @@ impl Peer {
         }
         while let Some(due) = self.timers.pop_due(now.mono_us) {
             match due {
-                Due::Push(user) => self.push(now, user),
+                Due::Push(user) => {
+                    self.presence.timer_fired(user);
+                    self.push_soon(user);
+                }
                 Due::Session(session) => self.session_timeout(now, session),
             }
         }
@@ -182,16 +188,14 @@ impl Peer {
 
     /// Puts the next datagram (or train) into `out` and says where it goes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<Transmit> {
-        let transmit = self.link.poll_transmit(now, out);
-        if transmit.is_some() {
-            return transmit;
+        if !self.to_push.is_empty() {
+            self.push_to_all(now);
         }
-        self.pushed_bytes = 0;
-        for user in std::mem::take(&mut self.unfinished) {
-            self.push(now, user);
+        let mut transmit = self.link.poll_transmit(now, out);
+        if transmit.is_none() {
+            self.push_on(now);
+            transmit = self.link.poll_transmit(now, out);
         }
-        self.settle_link();
-        let transmit = self.link.poll_transmit(now, out);
         transmit.or_else(|| Some(Transmit { to: self.plain.as_mut()?.poll_transmit(out)?, segment: None }))
     }
 
@@ -256,7 +260,8 @@ impl Peer {
     /// Frames as the first session with a state of its own would send them.
     #[cfg(test)]
     pub(crate) fn feed(&mut self, now: Now, plaintext: &[u8]) {
-        if let Some(session) = self.sessions.keys().next().copied() {
+        let first = self.sessions.iter().next().map(|(session, _)| session);
+        if let Some(session) = first {
             self.handle_frames(now, session, plaintext);
         }
     }
@@ -264,10 +269,10 @@ impl Peer {
     /// Checks what must hold after every input.
     #[cfg(test)]
     pub(crate) fn check(&self) {
-        let charged = self.sessions.values().map(|s| s.charged + s.bodies_charged).sum::<u64>() + self.link_charged;
+        let charged = self.sessions.iter().map(|(_, s)| s.charged + s.bodies_charged).sum::<u64>() + self.link_charged;
         self.store.check(charged);
         assert!(
-            self.sessions.keys().all(|session| self.link.binding(*session).is_some()),
+            self.sessions.iter().all(|(session, _)| self.link.binding(session).is_some()),
             "kept of a session that is over"
         );
     }
@@ -296,7 +301,7 @@ impl Peer {
         }
         // Whatever it was: the user is heard, so deliveries go on.
         if let Some(user) = self.registered(session).ok().map(|r| r.user) {
-            self.push(now, user);
+            self.push_soon(user);
         }
     }
 
@@ -355,7 +360,7 @@ impl Peer {
                 PeerLinkEvent::Closed { session, .. } => self.session_over(now, session),
                 PeerLinkEvent::PathValidated { session } | PeerLinkEvent::Reachable { session } => {
                     if let Ok(registered) = self.registered(session) {
-                        self.push(now, registered.user);
+                        self.push_soon(registered.user);
                     }
                 }
             }
@@ -363,7 +368,7 @@ impl Peer {
     }
 
     fn session_over(&mut self, now: Now, session: SessionHandle) {
-        let Some(mut state) = self.sessions.remove(&session) else { return };
+        let Some(mut state) = self.sessions.remove(session) else { return };
         self.store.settle_bodies(&mut state.bodies_charged, 0);
         self.store.settle_sessions(&mut state.charged, 0);
         self.timers.disarm(Due::Session(session));
@@ -371,10 +376,9 @@ impl Peer {
         match self.presence.leave(registration.user, session) {
             Left::Nobody => {
                 self.timers.disarm(Due::Push(registration.user));
-                self.unfinished.remove(&registration.user);
                 self.store.leave(now, registration.user);
             }
-            Left::Handed => self.push(now, registration.user),
+            Left::Handed => self.push_soon(registration.user),
             Left::Others => {}
             Left::Superseded(left) => {
                 for session in left {
@@ -393,12 +397,12 @@ impl Peer {
 
     /// Whether a session may become more than a sender's, if it is not.
     fn may_keep_state(&self, session: SessionHandle) -> Result<(), Refusal> {
-        let may = self.sessions.contains_key(&session) || self.store.has_room_in_session(SESSION_OVERHEAD);
+        let may = self.sessions.get(session).is_some() || self.store.has_room_in_session(SESSION_OVERHEAD);
         if may { Ok(()) } else { Err(Refusal::full(true)) }
     }
 
     fn registered(&self, session: SessionHandle) -> Result<Registered, Refusal> {
-        let registration = self.sessions.get(&session).and_then(|s| s.registration);
+        let registration = self.sessions.get(session).and_then(|s| s.registration);
         registration.map(|r| Registered { user: r.user, round: r.round }).ok_or(Refusal::NOT_REGISTERED)
     }
 

@@ -28,7 +28,7 @@ impl Peer {
         if kind != body_kind::BUNDLE {
             return Err(Refusal::REFUSED);
         }
-        let Some(state) = self.sessions.get_mut(&session) else { return Err(Refusal::NOT_REGISTERED) };
+        let Some(state) = self.sessions.get_mut(session) else { return Err(Refusal::NOT_REGISTERED) };
         // Its owner has something newer to say: parts that were overtaken neither undo that nor get in its way.
         if state.newest_upload.is_some_and(|newest| object < newest) {
             return Ok(());
@@ -56,7 +56,7 @@ impl Peer {
     ) -> Result<Answer, Refusal> {
         let object = ObjectId(request.0);
         let source = self.source(session);
-        let state = self.sessions.get(&session);
+        let state = self.sessions.get(session);
         if !state.is_some_and(|s| s.downloads.has(object)) {
             let one_time = !state.is_some_and(|s| s.one_time_taken);
             self.may_keep_state(session)?;
@@ -64,7 +64,7 @@ impl Peer {
                 return Err(Refusal::PEER_FULL);
             }
             let found = self.store.lookup(now, source, fingerprint, one_time)?;
-            let state = self.sessions.entry(session).or_default();
+            let state = self.sessions.get_or_default(session);
             state.one_time_taken |= found.one_time;
             state.downloads.keep(now.mono_us, object, found.body);
             self.settle_session(session);
@@ -80,7 +80,7 @@ impl Peer {
         object: ObjectId,
         offset: u32,
     ) -> Result<Answer, Refusal> {
-        let state = self.sessions.get(&session).ok_or(Refusal::UNKNOWN_OBJECT)?;
+        let state = self.sessions.get(session).ok_or(Refusal::UNKNOWN_OBJECT)?;
         let part = state.downloads.part(object, offset)?;
         let (offset, total, part) = (part.offset, part.total, part.bytes);
         self.link.send(session, &Frame::Body { request, object, offset, total, part });

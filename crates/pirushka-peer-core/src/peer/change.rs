@@ -14,7 +14,7 @@ impl Peer {
     pub(super) fn change(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
         let Registered { user, round } = self.registered(session)?;
         let request = frame.request().unwrap_or_default();
-        let done = self.sessions.get(&session).is_some_and(|s| s.is_done(request));
+        let done = self.sessions.get(session).is_some_and(|s| s.is_done(request));
         match *frame {
             Frame::QueueSet { queue, secret_hash, quota_kib, .. } => {
                 let setting = QueueSetting { queue, secret_hash, quota_kib };
@@ -36,7 +36,7 @@ impl Peer {
             Frame::IntroPolicy { policy, .. } => self.store.policy_set(user, round, IntroPolicy::from_byte(policy))?,
             _ => self.put(now, session, user, frame)?,
         }
-        if let Some(session) = self.sessions.get_mut(&session) {
+        if let Some(session) = self.sessions.get_mut(session) {
             session.mark_done(request);
         }
         Ok(if matches!(frame, Frame::QueueSet { .. }) { Answer::Given } else { Answer::Ok })

@@ -29,7 +29,7 @@ impl Peer {
             }
         };
         if let Some(user) = fresh {
-            self.push(now, user);
+            self.push_soon(user);
         }
         Ok(Answer::Ok)
     }

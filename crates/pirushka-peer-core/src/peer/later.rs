@@ -23,7 +23,7 @@ impl Peer {
         }
         self.may_keep_state(session)?;
         let due_us = now.after_us(u64::from(delay_s) * SECOND);
-        let state = self.sessions.entry(session).or_default();
+        let state = self.sessions.get_or_default(session);
         match state.later {
             Some(later) if later.request == request => {}
             Some(later) => {
@@ -37,7 +37,7 @@ impl Peer {
     }
 
     pub(super) fn session_timeout(&mut self, now: Now, session: SessionHandle) {
-        let Some(state) = self.sessions.get_mut(&session) else { return };
+        let Some(state) = self.sessions.get_mut(session) else { return };
         if let Some(later) = state.later.take_if(|later| later.due_us <= now.mono_us) {
             self.link.send_ok(session, later.request);
         }
@@ -48,7 +48,7 @@ impl Peer {
 
     /// Brings the ledger and the timer up to what the session is now.
     pub(super) fn settle_session(&mut self, session: SessionHandle) {
-        let Some(state) = self.sessions.get_mut(&session) else { return };
+        let Some(state) = self.sessions.get_mut(session) else { return };
         let (bodies, takes) = (state.bodies_footprint(), state.footprint());
         self.store.settle_bodies(&mut state.bodies_charged, bodies);
         self.store.settle_sessions(&mut state.charged, takes);

@@ -1,5 +1,7 @@
 //! PUSH, ACK and POLL: what is held goes to the user who is here (facts 2, 3).
 
+use std::collections::VecDeque;
+
 use pirushka_link::SessionHandle;
 use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::{Frame, Incarnation, Now, Ranges, RequestId};
@@ -18,16 +20,43 @@ const QUEUED_SHARE: u64 = 32;
 const QUEUED_ALL_MIN: u64 = 128 * 1024;
 /// Messages pushed at once; more follow when the link has sent these.
 const PUSHED_MAX: usize = 64;
+/// Room in the queue of users that is kept when it is empty.
+const TO_PUSH_KEPT: usize = 1024;
 
 impl Peer {
-    /// Pushes what may be pushed now: after a registration, a deposit, an acknowledgement, a loss, and whenever the
-    /// user is heard.
-    pub(super) fn push(&mut self, now: Now, user: UserId) {
+    /// Lets [`Peer::poll_transmit`] push what may be pushed: after a registration, a deposit, an acknowledgement, a loss,
+    /// and whenever the user is heard. What comes meanwhile goes along, in one packet where it fits.
+    pub(super) fn push_soon(&mut self, user: UserId) {
+        if let Some((_, delivery)) = self.presence.delivery(user)
+            && delivery.enqueue()
+        {
+            self.to_push.push_back(user);
+        }
+    }
+
+    /// Pushes to everybody who waits. Whoever does not get everything waits until the link has sent what it has.
+    pub(super) fn push_to_all(&mut self, now: Now) {
+        while let Some(user) = self.to_push.pop_front() {
+            self.push(now, user);
+        }
+        if self.to_push.capacity() > TO_PUSH_KEPT {
+            self.to_push = VecDeque::new();
+        }
+        self.settle_link();
+    }
+
+    /// The link has sent everything: those who wait for that get more.
+    pub(super) fn push_on(&mut self, now: Now) {
+        self.pushed_bytes = 0;
+        std::mem::swap(&mut self.to_push, &mut self.unfinished);
+        self.push_to_all(now);
+    }
+
+    fn push(&mut self, now: Now, user: UserId) {
         let Some((session, delivery)) = self.presence.delivery(user) else { return };
+        delivery.dequeue();
         if !self.link.can_push(now, session) {
-            delivery.suspend();
-            self.timers.disarm(Due::Push(user));
-            return;
+            return delivery.suspend();
         }
         if delivery.is_suspended() {
             if planted::is(Bug::PushNotResumed) {
@@ -48,10 +77,9 @@ impl Peer {
                 |delivery| store.message(user, delivery).map(|message| message.body.len() + PUSH_OVERHEAD),
             );
             let Some((picked, message)) = picked.and_then(|p| Some((p, store.message(user, p.delivery)?))) else {
-                self.unfinished.remove(&user);
-                self.timers.disarm(Due::Push(user));
-                if let Some(deadline) = delivery.deadline() {
-                    self.timers.arm(Due::Push(user), deadline.max(now.mono_us + 1));
+                // The timer is not moved when the deadline moves on: it finds nothing lost and is set again.
+                if let Some(deadline) = delivery.newly_armed(now) {
+                    self.timers.arm(Due::Push(user), deadline);
                 }
                 return self.settle_flight(user);
             };
@@ -65,11 +93,13 @@ impl Peer {
                 && let Ok(incarnation) = self.store.incarnation(user)
             {
                 let forgotten = picked.delivery.0;
-                self.store.acknowledge(now, user, incarnation, std::iter::once((forgotten, forgotten)));
+                self.store.acknowledge(now, user, incarnation, std::iter::once((forgotten, forgotten)), |_| {});
                 break;
             }
         }
-        self.unfinished.insert(user);
+        if self.presence.delivery(user).is_some_and(|(_, delivery)| delivery.enqueue()) {
+            self.unfinished.push_back(user);
+        }
         self.settle_flight(user);
     }
 
@@ -77,7 +107,7 @@ impl Peer {
     fn settle_flight(&mut self, user: UserId) {
         let Some((session, delivery)) = self.presence.delivery(user) else { return };
         let Some(flight) = delivery.take_changed_flight() else { return };
-        if let Some(state) = self.sessions.get_mut(&session) {
+        if let Some(state) = self.sessions.get_mut(session) {
             state.flight = flight;
             self.settle_session(session);
         }
@@ -96,9 +126,9 @@ impl Peer {
         if active != session {
             return;
         }
-        for taken in self.store.acknowledge(now, registered.user, incarnation, deliveries.iter()) {
+        self.store.acknowledge(now, registered.user, incarnation, deliveries.iter(), |taken| {
             delivery.acknowledged(now, taken);
-        }
+        });
     }
 
     /// "Do I have messages?" Answered by STATUS; the pushes follow by themselves.

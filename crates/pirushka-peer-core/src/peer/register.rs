@@ -20,7 +20,7 @@ impl Peer {
         instance: InstanceId,
         frame: &Frame<'_>,
     ) -> Result<Answer, Refusal> {
-        let before = self.sessions.get(&session).and_then(|s| s.registration);
+        let before = self.sessions.get(session).and_then(|s| s.registration);
         if let Some(before) = before.filter(|before| before.request == request) {
             let incarnation = self.store.incarnation(before.user)?;
             self.welcome(session, request, incarnation);
@@ -31,7 +31,7 @@ impl Peer {
             Ok(registered) => registered,
             Err(refusal) => {
                 self.stats.registrations_refused += 1;
-                let failures = &mut self.sessions.entry(session).or_default().failures;
+                let failures = &mut self.sessions.get_or_default(session).failures;
                 *failures = failures.saturating_add(1);
                 self.settle_session(session);
                 return Err(refusal);
@@ -39,7 +39,7 @@ impl Peer {
         };
         self.stats.registrations += 1;
         let registration = SessionRegistration { user: registered.user, round: registered.round, request };
-        self.sessions.entry(session).or_default().registration = Some(registration);
+        self.sessions.get_or_default(session).registration = Some(registration);
         self.settle_session(session);
         self.link.set_registered(session, true);
         let link = &self.link;
@@ -64,7 +64,7 @@ impl Peer {
         frame: &Frame<'_>,
     ) -> Result<Registered, Refusal> {
         let Frame::Register { invite, work, root, .. } = *frame else { return Err(Refusal::MALFORMED) };
-        if self.sessions.get(&session).is_some_and(|s| s.failures >= REGISTER_FAILURES_MAX) {
+        if self.sessions.get(session).is_some_and(|s| s.failures >= REGISTER_FAILURES_MAX) {
             return Err(Refusal::slow_down(60_000));
         }
         let binding = self.link.binding(session).ok_or(Refusal::REFUSED)?;

@@ -15,6 +15,10 @@ pub(crate) struct Delivery {
     /// Everything below was pushed at least once since the last restart.
     next: DeliveryId,
     suspended: bool,
+    /// When its timer fires (mono µs); `u64::MAX`: never.
+    armed_us: u64,
+    /// Stands in the queue of those to whom something may be pushed.
+    is_queued: bool,
     /// What was last told of the flight's size.
     flight_told: usize,
 }
@@ -31,7 +35,15 @@ pub(crate) struct Pick {
 
 impl Delivery {
     pub(crate) fn new() -> Self {
-        Self { flight: Flight::new(), again: BTreeSet::new(), next: DeliveryId(0), suspended: false, flight_told: 0 }
+        Self {
+            flight: Flight::new(),
+            again: BTreeSet::new(),
+            next: DeliveryId(0),
+            suspended: false,
+            armed_us: u64::MAX,
+            is_queued: false,
+            flight_told: 0,
+        }
     }
 
     /// Begins again with the oldest message: another session, or the same one after a silence.
@@ -40,11 +52,37 @@ impl Delivery {
         self.again.clear();
         self.next = DeliveryId(0);
         self.suspended = false;
+        // What stands in the queue may be an entry of before.
+        self.is_queued = false;
     }
 
-    /// How many pushes are on their way, if that has changed since the last call.
+    /// Notes that something may be pushed. `true`: that was not noted yet.
+    pub(crate) fn enqueue(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_queued, true)
+    }
+
+    /// It is its turn.
+    pub(crate) fn dequeue(&mut self) {
+        self.is_queued = false;
+    }
+
+    /// The timer has fired. Gives memory back, if nothing is on its way.
+    pub(crate) fn timer_fired(&mut self) {
+        self.armed_us = u64::MAX;
+        self.flight.rest();
+    }
+
+    /// When the timer is to fire, if that is earlier than it would. A deadline that moves on moves no timer: that finds
+    /// nothing lost then, and is set again.
+    pub(crate) fn newly_armed(&mut self, now: Now) -> Option<u64> {
+        let deadline = self.deadline()?.max(now.mono_us + 1);
+        (deadline < self.armed_us).then(|| self.armed_us = deadline)?;
+        Some(deadline)
+    }
+
+    /// For how many pushes on their way there is memory, if that has changed since the last call.
     pub(crate) fn take_changed_flight(&mut self) -> Option<usize> {
-        let flight = self.flight.len() + self.again.len();
+        let flight = self.flight.room() + self.again.len();
         (std::mem::replace(&mut self.flight_told, flight) != flight).then_some(flight)
     }
 

@@ -3,11 +3,13 @@
 mod delivery;
 mod downloads;
 mod presence;
+mod sessions;
 mod upload;
 
 pub(crate) use delivery::Delivery;
 pub(crate) use downloads::Downloads;
 pub(crate) use presence::{Left, Presence};
+pub(crate) use sessions::Sessions;
 pub(crate) use upload::{Upload, UploadPart};
 
 use pirushka_wire::{ObjectId, RangeSet, RequestId};

@@ -4,11 +4,10 @@
 //! copies of one profile would break each other's end-to-end sessions. When the copy that has them is gone, those that are
 //! left are ended, so that whoever still runs registers anew: nothing may lie here unfetched with its owner present.
 
-use std::collections::BTreeMap;
-
 use pirushka_wire::InstanceId;
 use pirushka_wire::planted::{self, Bug};
 
+use crate::dense::Dense;
 use crate::limits::SESSIONS_PER_USER;
 use crate::session::Delivery;
 use crate::store::UserId;
@@ -16,7 +15,8 @@ use crate::store::UserId;
 /// All users with a live registered session. `S` names a session.
 #[derive(Debug)]
 pub(crate) struct Presence<S> {
-    here: BTreeMap<UserId, Here<S>>,
+    /// By the user's place in the registry.
+    here: Dense<Here<S>>,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(crate) enum Left<S> {
 
 impl<S> Default for Presence<S> {
     fn default() -> Self {
-        Self { here: BTreeMap::new() }
+        Self { here: Dense::default() }
     }
 }
 
@@ -62,7 +62,7 @@ impl<S: Copy + Ord> Presence<S> {
     }
 
     pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.here.keys().copied()
+        self.here.iter().map(|(at, _)| UserId(at))
     }
 
     /// A session registers (again); it is the newest now. `last_heard` tells when a session was heard (µs).
@@ -73,7 +73,7 @@ impl<S: Copy + Ord> Presence<S> {
         instance: InstanceId,
         last_heard: impl Fn(S) -> u64,
     ) -> Joined<S> {
-        let here = self.here.entry(user).or_insert_with(|| Here {
+        let here = self.here.get_or_insert_with(user.0, || Here {
             sessions: Vec::new(),
             active: None,
             delivery: Delivery::new(),
@@ -97,11 +97,11 @@ impl<S: Copy + Ord> Presence<S> {
 
     /// A session is over.
     pub(crate) fn leave(&mut self, user: UserId, session: S) -> Left<S> {
-        let Some(here) = self.here.get_mut(&user) else { return Left::Nobody };
+        let Some(here) = self.here.get_mut(user.0) else { return Left::Nobody };
         let instance = here.sessions.iter().find(|(s, _)| *s == session).map(|(_, instance)| *instance);
         here.sessions.retain(|(s, _)| *s != session);
         if here.sessions.is_empty() {
-            self.here.remove(&user);
+            self.here.remove(user.0);
             return Left::Nobody;
         }
         if here.active != Some(session) {
@@ -118,20 +118,27 @@ impl<S: Copy + Ord> Presence<S> {
 
     /// The session that gets the pushes.
     pub(crate) fn active(&self, user: UserId) -> Option<S> {
-        self.here.get(&user)?.active
+        self.here.get(user.0)?.active
     }
 
     /// Whether another copy of the profile has taken the pushes from this session.
     pub(crate) fn is_superseded(&self, user: UserId, session: S) -> bool {
-        let Some(here) = self.here.get(&user) else { return false };
+        let Some(here) = self.here.get(user.0) else { return false };
         let instance = |of: S| here.sessions.iter().find(|(s, _)| *s == of).map(|(_, instance)| *instance);
         here.active.and_then(instance) != instance(session)
     }
 
     /// The session that gets the pushes, and the state of delivery to it.
     pub(crate) fn delivery(&mut self, user: UserId) -> Option<(S, &mut Delivery)> {
-        let here = self.here.get_mut(&user)?;
+        let here = self.here.get_mut(user.0)?;
         Some((here.active?, &mut here.delivery))
+    }
+
+    /// The timer of deliveries to this user has fired.
+    pub(crate) fn timer_fired(&mut self, user: UserId) {
+        if let Some(here) = self.here.get_mut(user.0) {
+            here.delivery.timer_fired();
+        }
     }
 }
 

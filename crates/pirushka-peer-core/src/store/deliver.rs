@@ -8,6 +8,9 @@ use crate::refusal::Refusal;
 use crate::store::mailbox::Origin;
 use crate::store::{Store, UserId};
 
+/// Room for places that is kept between acknowledgements.
+const PLACES_KEPT: usize = 1024;
+
 /// What POLL is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeldStatus {
@@ -49,23 +52,24 @@ impl Store {
         })
     }
 
-    /// The recipient has these on its disk: forgets them, unless they name another life of the mailbox. Gives those
-    /// that were held.
+    /// The recipient has these on its disk: forgets them, unless they name another life of the mailbox. `each` is told of
+    /// those that were held.
     pub(crate) fn acknowledge(
         &mut self,
         now: Now,
         id: UserId,
         incarnation: Incarnation,
         ranges: impl Iterator<Item = (u64, u64)>,
-    ) -> Vec<DeliveryId> {
+        mut each: impl FnMut(DeliveryId),
+    ) {
         let now_s = self.second(now);
-        let (mut taken, mut places) = (Vec::new(), Vec::new());
         let Some(user) = self.registry.get_mut(id).filter(|user| user.mailbox.incarnation() == incarnation) else {
-            return taken;
+            return;
         };
+        let mut places = std::mem::take(&mut self.places);
         for (first, last) in ranges {
             user.mailbox.acknowledge(now_s, first, last, |removed| {
-                taken.push(removed.delivery);
+                each(removed.delivery);
                 places.push(removed.place);
                 match removed.origin {
                     Origin::Queue { slot, bulk } => user.queues.remove(slot, removed.cost, bulk),
@@ -77,11 +81,13 @@ impl Store {
                 }
             });
         }
-        self.release(places);
-        self.totals.delivered += taken.len() as u64;
-        self.totals.messages_held -= taken.len() as u64;
+        self.totals.delivered += places.len() as u64;
+        self.totals.messages_held -= places.len() as u64;
+        self.release(&mut places);
+        if places.capacity() <= PLACES_KEPT {
+            self.places = places;
+        }
         self.settle(id);
-        taken
     }
 
     /// What is held for a user.

@@ -22,7 +22,7 @@ impl Store {
     ) -> Result<Option<UserId>, Refusal> {
         let (id, slot) = self.opened(queue, secret)?;
         let now_s = self.second(now);
-        let key = DepositKey(keyed_u64(&self.deposit_key.0, &[queue.0, deposit.0].concat()));
+        let key = DepositKey(keyed_u64(&self.deposit_key.0, deposit_name(queue, deposit).as_slice()));
         if self.user_mut(id)?.mailbox.knows(now_s, key) {
             self.totals.deposits_repeated += 1;
             return Ok(None);
@@ -68,4 +68,12 @@ impl Store {
         let opens = self.user(id)?.queues.get(slot).is_some_and(|q| q.id() == queue && q.opens(&hash));
         if opens { Ok((id, slot)) } else { Err(Refusal::UNKNOWN_QUEUE) }
     }
+}
+
+/// Deposit ids are scoped to their queue.
+fn deposit_name(queue: QueueId, deposit: DepositId) -> [u8; 32] {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(&queue.0);
+    name[16..].copy_from_slice(&deposit.0);
+    name
 }

@@ -23,6 +23,7 @@ impl Store {
     fn expire(&mut self, now: Now, id: UserId) {
         let now_s = self.second(now);
         let Some(user) = self.registry.get_mut(id) else { return };
+        user.armed_us = u64::MAX;
         user.mailbox.forget_acked(now_s);
         let mut places = Vec::new();
         let hold_s = if planted::is(Bug::ForgottenEarly) { 30 } else { self.config.hold_s };
@@ -34,7 +35,7 @@ impl Store {
             self.totals.expired += 1;
             self.totals.messages_held -= 1;
         }
-        self.release(places);
+        self.release(&mut places);
         while let Some(dropped) = self.registry.get_mut(id).and_then(|user| user.inbox.pop_expired(now.mono_us)) {
             self.totals.expired += self.drop_intro(id, &dropped);
         }
@@ -58,7 +59,7 @@ impl Store {
             self.bundles.remove(&(published_us, id));
         }
         self.totals.messages_held -= user.mailbox.messages() as u64;
-        self.release(user.mailbox.places());
+        self.release(&mut user.mailbox.places());
         self.ledger.settle(&mut user.charged, 0);
         self.timers.disarm(id);
     }

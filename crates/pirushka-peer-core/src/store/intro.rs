@@ -159,10 +159,10 @@ impl Store {
             user.tokens.give_back(&token, &dropped.intro);
         }
         let gone = dropped.deliveries.iter().filter_map(|delivery| user.mailbox.drop_delivery(*delivery));
-        let places: Vec<_> = gone.map(|gone| gone.place).collect();
+        let mut places: Vec<_> = gone.map(|gone| gone.place).collect();
         let held = places.len() as u64;
         self.totals.messages_held -= held;
-        self.release(places);
+        self.release(&mut places);
         held
     }
 
@@ -215,7 +215,7 @@ impl Store {
             if let Some(dropped) = user.inbox.evict(part.intro) {
                 self.drop_intro(id, &dropped);
             }
-            self.release(places.into_iter().map(|gone| gone.place).collect());
+            self.release(&mut places.into_iter().map(|gone| gone.place).collect());
             return Err(Refusal::PEER_FULL);
         };
         user.inbox.deliver(part.intro, *first, n as u8, now.after_us(hold_us));

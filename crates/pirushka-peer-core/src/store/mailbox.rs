@@ -58,7 +58,9 @@ pub(crate) struct Mailbox {
     bytes: u64,
     /// Sum of what their bytes take.
     slot_bytes: u64,
-    known: HashMap<DepositKey, Knowledge, BuildHasherDefault<AlreadyHashed>>,
+    /// Deposits that are held.
+    known: Known,
+    /// Deposits acknowledged a moment ago, and when: a few, looked through one by one.
     acked: VecDeque<(u32, DepositKey)>,
 }
 
@@ -77,11 +79,10 @@ const INTRO_SLOT: u16 = u16::MAX;
 const BULK: u8 = 1;
 const HOLE: u8 = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Knowledge {
-    Held,
-    Acked,
-}
+type Known = HashMap<DepositKey, (), BuildHasherDefault<AlreadyHashed>>;
+
+/// Room for messages that is kept while the mailbox is in use, also when nothing is held.
+const ROOM_KEPT: usize = 16;
 
 impl Mailbox {
     pub(crate) fn new(incarnation: Incarnation) -> Self {
@@ -134,7 +135,7 @@ impl Mailbox {
     /// Whether this deposit is held or was acknowledged a moment ago.
     pub(crate) fn knows(&mut self, now_s: u32, key: DepositKey) -> bool {
         self.forget_acked(now_s);
-        self.known.contains_key(&key)
+        self.known.contains_key(&key) || self.acked.iter().any(|(_, acked)| *acked == key)
     }
 
     /// Takes an envelope from a contact queue. The caller has asked [`Self::knows`] and the quotas.
@@ -146,7 +147,7 @@ impl Mailbox {
         key: DepositKey,
         (place, length): (Place, usize),
     ) {
-        self.known.insert(key, Knowledge::Held);
+        self.known.insert(key, ());
         self.push(now_s, key, slot, if bulk { BULK } else { 0 }, (place, length));
     }
 
@@ -192,13 +193,13 @@ impl Mailbox {
             let gone = held.remove();
             self.count_removed(gone, length);
             if gone.origin != Origin::Intro {
-                self.known.insert(key, Knowledge::Acked);
+                self.known.remove(&key);
+                if self.acked.len() >= ACKED_MEMORY_MAX {
+                    self.acked.pop_front();
+                }
                 self.acked.push_back((now_s, key));
             }
             removed(gone);
-        }
-        while self.acked.len() > ACKED_MEMORY_MAX {
-            self.forget_oldest_acked();
         }
         self.sweep();
     }
@@ -241,19 +242,21 @@ impl Mailbox {
 
     /// Forgets deposits acknowledged a minute ago.
     pub(crate) fn forget_acked(&mut self, now_s: u32) {
+        let mut forgotten = false;
         while self.acked.front().is_some_and(|(at_s, _)| at_s.saturating_add(ACKED_MEMORY_S) <= now_s) {
-            self.forget_oldest_acked();
+            self.acked.pop_front();
+            forgotten = true;
+        }
+        if forgotten {
+            self.rest();
         }
     }
 
-    fn forget_oldest_acked(&mut self) {
-        if let Some((_, key)) = self.acked.pop_front() {
-            self.known.remove(&key);
+    /// Gives memory back when nothing is held and nothing was a moment ago: until then the next message finds its room.
+    fn rest(&mut self) {
+        if self.held.is_empty() && self.acked.is_empty() {
+            (self.held, self.acked, self.known) = (VecDeque::new(), VecDeque::new(), Known::default());
         }
-        if self.acked.is_empty() {
-            self.acked.shrink_to_fit();
-        }
-        shrink(&mut self.known);
     }
 
     fn push(
@@ -309,20 +312,13 @@ impl Mailbox {
             self.held.retain(|h| !h.is_hole());
             self.holes = 0;
         }
-        if self.held.is_empty() {
-            self.held.shrink_to_fit();
-        } else if self.held.capacity() > 16 && self.held.capacity() > 3 * self.held.len() {
-            self.held.shrink_to(self.held.len() * 3 / 2);
+        if self.held.capacity() > ROOM_KEPT && self.held.capacity() > 3 * self.held.len() {
+            self.held.shrink_to((self.held.len() * 3 / 2).max(ROOM_KEPT / 2));
         }
-        shrink(&mut self.known);
-    }
-}
-
-fn shrink(known: &mut HashMap<DepositKey, Knowledge, BuildHasherDefault<AlreadyHashed>>) {
-    if known.is_empty() {
-        known.shrink_to_fit();
-    } else if known.capacity() > 16 && known.capacity() > 4 * known.len() {
-        known.shrink_to(known.len());
+        if self.known.capacity() > ROOM_KEPT && self.known.capacity() > 4 * self.known.len() {
+            self.known.shrink_to(self.known.len());
+        }
+        self.rest();
     }
 }
 

@@ -95,6 +95,8 @@ pub(crate) struct Store {
     /// The peer ends at this moment at the latest.
     draining_until_us: Option<u64>,
     totals: Stats,
+    /// Used again and again by acknowledgements.
+    places: Vec<Place>,
 }
 
 impl Store {
@@ -126,6 +128,7 @@ impl Store {
             one_time_packages: Hourly::new(ONE_TIME_EVERY_US, prefixes_max(config)),
             draining_until_us: None,
             totals: Stats::default(),
+            places: Vec::new(),
             config: config.clone(),
         }
     }
@@ -230,7 +233,7 @@ impl Store {
     }
 
     /// Gives back what messages took that are no longer held.
-    fn release(&mut self, places: Vec<Place>) {
+    fn release(&mut self, places: &mut Vec<Place>) {
         let Self { shelf, registry, .. } = self;
         shelf.take_all(places, |moved| {
             if let Some(user) = registry.get_mut(moved.user) {
@@ -259,7 +262,8 @@ impl Store {
         let from_mailbox = user.mailbox.next_second(self.config.hold_s);
         let from_mailbox = from_mailbox.map(|s| self.start_us.saturating_add(u64::from(s) * SECOND));
         let next = [from_mailbox, user.inbox.next_us(), user.ends_us(&self.config)].into_iter().flatten().min();
-        if let Some(next) = next {
+        if let Some(next) = next.filter(|next| *next < user.armed_us) {
+            user.armed_us = next;
             self.timers.arm(id, next);
         }
     }

@@ -1,6 +1,6 @@
 //! Random commands against a naive model: nothing lost, quotas never exceeded, bytes accounted exactly.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pirushka_wire::time::SECOND;
 use proptest::prelude::*;
@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::mailbox::message_cost;
 use super::stories::{Desk, person};
 use super::*;
+use crate::limits::ACKED_MEMORY_MAX;
 
 const QUEUES: u8 = 4;
 
@@ -53,7 +54,8 @@ fn config() -> PeerConfig {
 struct Model {
     open: BTreeSet<u8>,
     held: Vec<Held>,
-    acked: BTreeMap<(u8, u64), u64>,
+    /// Queue, deposit, when; the latest.
+    acked: Vec<(u8, u64, u64)>,
     next: u64,
     now_s: u64,
 }
@@ -96,9 +98,10 @@ impl Model {
         if !self.open.contains(&queue) {
             return None;
         }
-        self.acked.retain(|_, at_s| *at_s + 60 > self.now_s);
+        let now_s = self.now_s;
+        self.acked.retain(|(_, _, at_s)| *at_s + 60 > now_s);
         let held = self.held.iter().any(|h| (h.queue, h.deposit) == (queue, deposit));
-        if held || self.acked.contains_key(&(queue, deposit)) {
+        if held || self.acked.iter().any(|(q, d, _)| (*q, *d) == (queue, deposit)) {
             return Some(false);
         }
         let cost = message_cost(len);
@@ -116,8 +119,10 @@ impl Model {
     fn ack(&mut self, first: u64, last: u64) {
         let now_s = self.now_s;
         for h in self.held.iter().filter(|h| (first..=last).contains(&h.delivery)) {
-            self.acked.insert((h.queue, h.deposit), now_s);
+            self.acked.push((h.queue, h.deposit, now_s));
         }
+        let excess = self.acked.len().saturating_sub(ACKED_MEMORY_MAX);
+        self.acked.drain(..excess);
         self.held.retain(|h| !(first..=last).contains(&h.delivery));
     }
 }
@@ -141,7 +146,7 @@ proptest! {
                 }
                 Op::Ack { first, count } => {
                     let range = (first, first + count - 1);
-                    desk.store.acknowledge(desk.now, here.user, here.incarnation, std::iter::once(range));
+                    desk.store.acknowledge(desk.now, here.user, here.incarnation, std::iter::once(range), |_| {});
                     model.ack(range.0, range.1);
                 }
                 Op::Open(queue) => {

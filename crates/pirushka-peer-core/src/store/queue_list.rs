@@ -156,13 +156,13 @@ impl Store {
     /// Not settled yet.
     fn close_queue(&mut self, id: UserId, slot: u16) {
         let Some(user) = self.registry.get_mut(id) else { return };
-        let places = user.mailbox.drop_queue(slot);
+        let mut places = user.mailbox.drop_queue(slot);
         self.totals.messages_held -= places.len() as u64;
         if let Some(queue) = user.queues.close(slot) {
             self.by_queue.remove(&queue);
             shrink_table(&mut self.by_queue);
         }
-        self.release(places);
+        self.release(&mut places);
     }
 
     fn granted_kib(&self, asked: u32) -> u32 {

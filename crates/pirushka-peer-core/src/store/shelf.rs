@@ -114,9 +114,9 @@ impl Shelf {
     }
 
     /// Takes several away. Places named before stay right, because the last ones go first.
-    pub(crate) fn take_all(&mut self, mut places: Vec<Place>, mut moved: impl FnMut(Moved)) {
+    pub(crate) fn take_all(&mut self, places: &mut Vec<Place>, mut moved: impl FnMut(Moved)) {
         places.sort_unstable();
-        for place in places.into_iter().rev() {
+        for place in places.drain(..).rev() {
             if let Some(one) = self.take(place) {
                 moved(one);
             }
@@ -244,8 +244,8 @@ mod tests {
             (0..50_000).map(|n| (n, shelf.put(UserId(1), DeliveryId(n), &body(n, 1000)).unwrap())).collect();
         assert!(shelf.mapped_bytes() >= 50_000 * 1000);
         let goers: Vec<u64> = (0..50_000).filter(|n| n % 60 != 0).collect();
-        let gone: Vec<Place> = goers.iter().filter_map(|n| places.remove(n)).collect();
-        shelf.take_all(gone, |moved| *places.get_mut(&moved.delivery.0).unwrap() = moved.to);
+        let mut gone: Vec<Place> = goers.iter().filter_map(|n| places.remove(n)).collect();
+        shelf.take_all(&mut gone, |moved| *places.get_mut(&moved.delivery.0).unwrap() = moved.to);
         assert_eq!(shelf.len(), places.len());
         for (n, place) in &places {
             assert_eq!(shelf.get(*place), body(*n, 1000));

@@ -40,6 +40,8 @@ pub(crate) struct User {
     pub(crate) bundle: Option<(u64, Bundle)>,
     /// What the ledger counts for this user.
     pub(crate) charged: u64,
+    /// When something is due for this user (mono µs); `u64::MAX`: never.
+    pub(crate) armed_us: u64,
 }
 
 impl User {
@@ -60,6 +62,7 @@ impl User {
             inbox: Inbox::default(),
             bundle: None,
             charged: 0,
+            armed_us: u64::MAX,
         }
     }
 
