@@ -68,7 +68,7 @@ mod running;
 mod shard;
 mod signals;
 mod status;
-mod train;
+mod trains;
 mod unit;
 mod usage;
 

@@ -1,8 +1,8 @@
 //! One thread, one socket, one machine: the loop that everything goes through.
 //!
 //! A turn of the loop: sleep until datagrams, a deadline or an order; take what has come in batches, at most
-//! [`BATCHES_PER_TURN`]; let the machine do what is due; send all that it has to say. Answers go out after each batch,
-//! so that a flood delays them by one batch and not by the flood. When the system takes no more, the machine is not
+//! [`BATCHES_PER_TURN`]; let the machine do what is due; send all that it has to say. In a flood answers go out after
+//! every [`UNANSWERED_MAX`] datagrams, so that it delays them by those and not by the flood. When the system takes no more, the machine is not
 //! asked for more either: what it holds is bounded, what a queue of ours would hold is not.
 
 use std::io;
@@ -16,11 +16,14 @@ use pirushka_wire::Now;
 
 use crate::clock::Clock;
 use crate::meter::Meter;
-use crate::train::Train;
+use crate::trains::{Sent, Trains};
 
 /// Enough to empty a burst without a system call for sleeping in between, few enough that timers are never late by more
 /// than a few milliseconds: 16 batches of 16 trains at about 3 µs a datagram.
 const BATCHES_PER_TURN: usize = 16;
+/// So many datagrams are taken in before answers go out, as far as so many wait: what goes to one remote goes together
+/// then, and a datagram costs the system several times what it costs us.
+const UNANSWERED_MAX: usize = 64;
 /// How often the process's memory is looked at while datagrams come, in µs: a look takes two of them, and in this time a
 /// fast network brings 1 MB.
 const MEASURE_EVERY_US: u64 = 5_000;
@@ -99,10 +102,9 @@ struct Shard {
     orders: Receiver<Order>,
     sleeper: Sleeper,
     batch: Batch,
-    train: Train,
+    trains: Trains,
+    /// What the machine said last.
     datagram: Vec<u8>,
-    /// Where `datagram` goes while it has not been put into a train.
-    unplaced: Option<Transmit>,
     calls: Calls,
     receive_failures: u32,
     ending: Ending,
@@ -132,9 +134,8 @@ pub(crate) fn start(
     let (waker, sleeper) = Waker::pair()?;
     let shard = Shard {
         batch: Batch::for_socket(&socket),
-        train: Train::new(socket.train_max()),
+        trains: Trains::new(socket.train_max()),
         datagram: Vec::new(),
-        unplaced: None,
         calls: Calls::default(),
         receive_failures: 0,
         ending: Ending::No,
@@ -168,7 +169,7 @@ impl Shard {
     fn run(mut self) -> io::Result<()> {
         self.measure(self.clock.now());
         loop {
-            let interest = Interest { writable: !self.train.is_empty() };
+            let interest = Interest { writable: !self.trains.is_empty() };
             let ready = wait(&self.socket, &self.sleeper, interest, self.patience())?;
             if ready.woken {
                 self.obey();
@@ -229,6 +230,7 @@ impl Shard {
     }
 
     fn receive(&mut self) -> io::Result<()> {
+        let mut unanswered = 0;
         for _ in 0..BATCHES_PER_TURN {
             match self.socket.receive(&mut self.batch) {
                 Ok(true) => {
@@ -243,11 +245,15 @@ impl Shard {
                 self.measure(now);
             }
             for (remote, datagram) in self.batch.datagrams() {
+                unanswered += 1;
                 if let Err(reason) = self.peer.handle_datagram(now, remote, datagram) {
                     tracing::trace!(%remote, %reason, "dropped");
                 }
             }
-            self.flush();
+            if unanswered >= UNANSWERED_MAX {
+                unanswered = 0;
+                self.flush();
+            }
         }
         Ok(())
     }
@@ -280,44 +286,23 @@ impl Shard {
         }
     }
 
-    /// Sends what the machine has to say, equal datagrams to one remote as one train.
+    /// Sends what the machine has to say.
     fn flush(&mut self) {
         let now = self.clock.now();
         loop {
-            while self.train.is_open() && self.next_datagram(now) {
-                let Some(transmit) = self.unplaced.take() else { break };
-                if !self.train.push(transmit.to, &self.datagram, transmit.segment) {
-                    self.unplaced = Some(transmit);
-                    break;
-                }
+            while self.trains.has_room()
+                && let Some(Transmit { to, segment }) = self.peer.poll_transmit(now, &mut self.datagram)
+            {
+                self.trains.push(to, &self.datagram, segment);
             }
-            if self.train.is_empty() || !self.dispatch() {
+            if self.trains.is_empty() {
                 return;
             }
-        }
-    }
-
-    /// Whether there is a datagram to be sent, the one that did not fit the last train first.
-    fn next_datagram(&mut self, now: Now) -> bool {
-        if self.unplaced.is_none() {
-            self.datagram.clear();
-            self.unplaced = self.peer.poll_transmit(now, &mut self.datagram);
-        }
-        self.unplaced.is_some()
-    }
-
-    /// `false`: the system is full.
-    fn dispatch(&mut self) -> bool {
-        match self.train.send(&self.socket) {
-            Ok(is_gone) => {
-                self.calls.sends += u64::from(is_gone);
-                is_gone
-            }
-            Err(error) => {
-                // No route, a firewall: this remote's affair, which repeats what it misses.
-                self.calls.send_failures += 1;
-                tracing::debug!(%error, "sending failed");
-                true
+            let Sent { calls, failures, is_full } = self.trains.send(&self.socket);
+            self.calls.sends += calls;
+            self.calls.send_failures += failures;
+            if is_full {
+                return;
             }
         }
     }
