@@ -8,6 +8,7 @@
 
 mod commands;
 mod engines;
+mod load;
 mod peer;
 mod siege;
 mod wire;
@@ -73,6 +74,8 @@ struct Arguments {
 enum Alone {
     /// A peer under hostile datagrams, with people on it who write to each other.
     Siege(siege::Siege),
+    /// How much one core of a peer serves, beside what the system's calls alone would allow.
+    Unit(load::Unit),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -81,6 +84,7 @@ fn main() -> anyhow::Result<()> {
     match alone {
         None => all_figures(&programs, json),
         Some(Alone::Siege(siege)) => siege::run(&programs, &siege),
+        Some(Alone::Unit(unit)) => load::unit(&programs, &unit),
     }
 }
 

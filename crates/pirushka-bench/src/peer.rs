@@ -18,9 +18,15 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(programs: &Path, data: &Path) -> anyhow::Result<Self> {
+        Self::start_with(programs, data, &[])
+    }
+
+    /// With settings, as `KEY=VALUE`.
+    pub(crate) fn start_with(programs: &Path, data: &Path, settings: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new(programs.join("pirushkad"))
             .args(["--listen", "127.0.0.1:0", "--json", "--data-dir"])
             .arg(data)
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
