@@ -76,6 +76,7 @@ impl Client {
             self.profile.intro_policy = Some(policy.to_byte());
             self.profile.save(&mut self.writes);
             self.announce_policy(now);
+            self.settle_homes = true;
         }
         self.turn(now);
         Ok(())

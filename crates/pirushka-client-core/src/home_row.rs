@@ -16,7 +16,7 @@ use crate::rows::WriteSet;
 
 /// How long a peer that I leave serves me at most.
 pub(crate) const LEAVING_MS: u64 = 14 * DAY / MS;
-/// A peer that is left and has not answered for a day takes no one any more who was invited there.
+/// A peer that is left and has not answered for a day takes no one any more who comes by an address that names it.
 pub(crate) const DEAD_MS: u64 = 24 * 3600 * 1000;
 /// Homes of every kind. Beyond, the one that I have been leaving for longest is forgotten.
 pub(crate) const HOMES_KEPT_MAX: usize = 2 * HOMES_MAX;

@@ -5,11 +5,11 @@
 //! names. The contents leave two seconds apart, so that peers who serve several of my contacts cannot link them by the
 //! moment, or earlier with whatever else is sent. They need no home of mine to leave by: all of mine may be dead. A
 //! contact *knows* when its receipt for such a content is here. A peer that I leave serves me until all know, until
-//! invites with its address are used up or expired, and until it holds nothing more; if it is dead, nobody
-//! waits for it (invites do for a day).
+//! nobody may come by an address that names it ([`Client::is_awaited_at`]), and until it holds nothing more; if it is
+//! dead, nobody waits for it (those who may come do for a day).
 
 use pirushka_e2e::content::{Body, Hello, HomesNews, QueueGrant};
-use pirushka_identity::HOMES_MAX;
+use pirushka_identity::{HOMES_MAX, IntroPolicy};
 use pirushka_wire::planted::{self, Bug};
 use pirushka_wire::time::SECOND;
 use pirushka_wire::{HomeAddress, Now, PeerAddress, PeerId};
@@ -395,23 +395,28 @@ impl Client {
         let everybody_knows = self.contacts.values().all(|contact| self.knows_homes(contact) && answers(contact));
         let done = |home: &&Home| {
             let Some(since_ms) = home.row.leaving_ms else { return false };
-            let open = |(id, invite): (&u32, &crate::invite::InviteRow)| {
-                *id < home.row.invites_below && invite.is_open(now.wall_s())
-            };
             // Nothing of what was said before everybody knew is still there.
             let drained = home.holds.is_some_and(|(messages, at_ms)| messages == 0 && at_ms > since_ms);
             let is_dead = home.row.down_ms.is_some_and(|down_ms| now.wall_ms.saturating_sub(down_ms) >= DEAD_MS);
             let rest = match home.state {
                 // Who holds an address with it may have no other. So what is down for a while is not dead.
-                HomeState::Unavailable => is_dead || !self.invites.iter().any(open),
+                HomeState::Unavailable => is_dead || !self.is_awaited_at(now, home),
                 HomeState::InviteNeeded | HomeState::WorkTooHard => true,
-                HomeState::Online => drained && !self.invites.iter().any(open),
+                HomeState::Online => drained && !self.is_awaited_at(now, home),
                 HomeState::Connecting | HomeState::Superseded => false,
             };
             (everybody_knows && rest) || now.wall_ms.saturating_sub(since_ms) >= LEAVING_MS
         };
         let left: Vec<HomeId> = self.homes.values().filter(done).map(|home| home.row.id).collect();
         left.into_iter().for_each(|id| self.forget_home(now, id));
+    }
+
+    /// Whether somebody who knows no other of my homes may come by an address that names this one, which I leave: by an
+    /// invite from before, or, when strangers may ask, by my plain address, of which nobody knows how far it got.
+    fn is_awaited_at(&self, now: Now, home: &Home) -> bool {
+        let mut from_before = self.invites.range(..home.row.invites_below);
+        matches!(self.profile.policy(), IntroPolicy::Work { .. })
+            || from_before.any(|(_, invite)| invite.is_open(now.wall_s()))
     }
 
     /// Whether a contact needs no news of my homes: it knows the newest CARD, or is nobody whom I would tell.

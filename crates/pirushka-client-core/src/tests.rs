@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pirushka_e2e::content::{Body, Content, HomesNews, Profile, QueueGrant, Text};
 use pirushka_e2e::envelope;
+use pirushka_identity::IntroPolicy;
 use pirushka_wire::time::{MINUTE, SECOND};
 use pirushka_wire::{Fingerprint, Now, PeerAddress, PeerId, QueueId, QueueSecret};
 use rand_chacha::ChaCha20Rng;
@@ -581,6 +582,28 @@ fn homes_are_added_removed_and_moved_within_bounds() {
     assert_eq!(client.card_homes().len(), 2, "it is kept after all");
     desk.restart();
     assert_eq!(desk.client.homes().len(), 2);
+}
+
+#[test]
+fn a_home_that_is_left_and_down_is_kept_for_a_day_while_strangers_may_come_by_its_address() {
+    for (policy, is_kept) in [(IntroPolicy::Token, false), (IntroPolicy::Work { bits: 4 }, true)] {
+        let mut desk = Desk::new();
+        let client = &mut desk.client;
+        client.set_intro_policy(NOW, policy).unwrap();
+        client.add_home(NOW, home(11)).unwrap();
+        let new = client.home_order()[1];
+        client.home_serves(NOW, new);
+        client.remove_home(NOW, peer("peer.example").peer_id).unwrap();
+        let left = client.homes.get_mut(&HOME).expect("it is being left");
+        (left.state, left.row.down_ms) = (crate::HomeState::Unavailable, Some(NOW.wall_ms));
+        let mut is_kept_until = |now: Now| {
+            client.settle_homes = true;
+            client.turn(now);
+            client.homes.contains_key(&HOME)
+        };
+        let hours = |hours: u64| later(hours * 3600 * SECOND);
+        assert_eq!([1, 23, 25].map(|h| is_kept_until(hours(h))), [is_kept, is_kept, false], "{policy:?}");
+    }
 }
 
 #[test]

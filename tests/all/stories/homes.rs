@@ -1,5 +1,6 @@
 //! Stories of people with several home peers, and of people who move.
 
+use pirushka_client_core::IntroPolicy;
 use pirushka_peer_core::PeerConfig;
 use pirushka_sim::{CrashPoint, HomeRole, HomeState, MessageId, MessageState, Person, User as _, World};
 use pirushka_wire::time::{DAY, HOUR, MINUTE, SECOND};
@@ -378,6 +379,64 @@ fn a_home_that_is_down_for_an_hour_while_it_is_left_is_waited_for_by_who_is_invi
     town.world.come_by(a, &address);
     let both = |world: &World<Person>| world.are_contacts(a, b);
     assert!(town.world.until(town.world.now_us() + HOUR, both), "{}", town.world.report());
+    town.is_sound();
+}
+
+/// Bob, whom strangers may ask, moves from a home whose address is out; some time later alice comes by it.
+fn knocks_at_a_home_that_was_left(seed: u64, between: fn(&mut Town)) {
+    let mut town = Town::strangers(seed, PeerConfig { intro_difficulty: 4, ..PeerConfig::default() });
+    let new = town.world.add_peer(PeerConfig::default());
+    let (a, b) = (town.alice, town.bob);
+    town.world.users[b].says_yes = true;
+    town.world.open_to_work(b, 4);
+    let address = town.world.users[b].client().and_then(|client| client.address()).expect("served");
+    town.world.run_for(SECOND);
+    between(&mut town);
+    assert!(town.world.homes(b).iter().any(|home| home.peer == town.world.peers[new].home_address().peer));
+    town.world.knock_by(a, b, &address, 100);
+    let both = |world: &World<Person>| world.are_contacts(a, b);
+    assert!(town.world.until(town.world.now_us() + HOUR, both), "{}", town.world.report());
+    town.is_sound();
+}
+
+#[test]
+fn a_home_that_is_down_for_an_hour_while_it_is_left_is_waited_for_by_whoever_may_ask() {
+    knocks_at_a_home_that_was_left(133, |town| {
+        town.world.crash_peer(FIRST);
+        assert!(town.world.move_home(town.bob, None, FIRST + 1));
+        town.world.run_for(HOUR);
+        town.world.start_peer(FIRST);
+    });
+}
+
+#[test]
+fn whoever_may_ask_finds_who_has_moved_days_ago_though_the_old_home_was_restarted() {
+    knocks_at_a_home_that_was_left(134, |town| {
+        assert!(town.world.move_home(town.bob, None, FIRST + 1));
+        town.world.run_for(3 * DAY);
+        town.restart_peer(FIRST);
+        town.world.run_for(MINUTE);
+    });
+}
+
+#[test]
+fn a_home_that_was_left_is_left_for_good_when_nobody_may_ask_any_more() {
+    let mut town = town(135, 1);
+    town.world.open_to_work(town.bob, 4);
+    assert!(town.world.move_home(town.bob, None, FIRST + 1));
+    town.world.run_for(10 * MINUTE);
+    assert_eq!(town.world.homes(town.bob).len(), 2, "strangers may have its address");
+    let now = town.world.now_of(town.bob);
+    let client = town.world.users[town.bob].client_mut().expect("alive");
+    client.set_intro_policy(now, IntroPolicy::Token).expect("a policy");
+    town.world.settle_user(town.bob);
+    town.world.run_for(SECOND);
+    assert_eq!(town.world.homes(town.bob).len(), 1);
+
+    town.world.open_to_work(town.bob, 4);
+    assert!(town.world.move_home(town.bob, None, FIRST));
+    town.world.run_for(15 * DAY);
+    assert_eq!(town.world.homes(town.bob).len(), 1, "and after 14 days at the latest");
     town.is_sound();
 }
 

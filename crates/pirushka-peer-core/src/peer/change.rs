@@ -10,9 +10,11 @@ use crate::store::QueueSetting;
 
 impl Peer {
     /// A registered user changes what the peer keeps for it. A repeat of a request that was carried out is answered
-    /// and not carried out again: it may have overtaken later ones.
+    /// and not carried out again: it may have overtaken later ones. Nor is what an older registration says late: the
+    /// newest may have said something else since.
     pub(super) fn change(&mut self, now: Now, session: SessionHandle, frame: &Frame<'_>) -> Result<Answer, Refusal> {
         let Registered { user, round } = self.registered(session)?;
+        self.store.check_newest(user, round)?;
         let request = frame.request().unwrap_or_default();
         let done = self.sessions.get(session).is_some_and(|s| s.is_done(request));
         match *frame {

@@ -2,7 +2,7 @@
 
 use pirushka_identity::verify_register;
 use pirushka_link::SessionHandle;
-use pirushka_wire::{Frame, Incarnation, InstanceId, Now, RequestId};
+use pirushka_wire::{Fingerprint, Frame, Incarnation, InstanceId, Now, RequestId};
 
 use super::{Answer, Peer};
 use crate::limits::REGISTER_FAILURES_MAX;
@@ -21,13 +21,15 @@ impl Peer {
         frame: &Frame<'_>,
     ) -> Result<Answer, Refusal> {
         let before = self.sessions.get(session).and_then(|s| s.registration);
-        if let Some(before) = before.filter(|before| before.request == request) {
+        // A repeat, or one that was overtaken by the one with the work that it lacked: a new registration would let the
+        // end of the list close all that the present one has named.
+        if let Some(before) = before.filter(|before| before.request >= request) {
             let incarnation = self.store.incarnation(before.user)?;
             self.welcome(session, request, incarnation);
             return Ok(Answer::Given);
         }
         self.may_keep_state(session)?;
-        let registered = match self.try_register(now, session, before, frame) {
+        let registered = match self.try_register(now, session, instance, before, frame) {
             Ok(registered) => registered,
             Err(refusal) => {
                 self.stats.registrations_refused += 1;
@@ -60,6 +62,7 @@ impl Peer {
         &mut self,
         now: Now,
         session: SessionHandle,
+        instance: InstanceId,
         before: Option<SessionRegistration>,
         frame: &Frame<'_>,
     ) -> Result<Registered, Refusal> {
@@ -69,11 +72,22 @@ impl Peer {
         }
         let binding = self.link.binding(session).ok_or(Refusal::REFUSED)?;
         let certificate = verify_register(root, self.link.peer_id(), binding).map_err(|_| Refusal::BAD_PROOF)?;
-        if before.is_some_and(|before| !self.store.is_user(before.user, &certificate.fingerprint())) {
+        let fingerprint = certificate.fingerprint();
+        if before.is_some_and(|before| !self.store.is_user(before.user, &fingerprint)) {
+            return Err(Refusal::REFUSED);
+        }
+        if self.is_outlived(session, &fingerprint, instance) {
             return Err(Refusal::REFUSED);
         }
         let (source, newcomer) = (self.source(session), Newcomer { invite, work, binding: *binding });
         self.store.register(now, source, &certificate, &newcomer)
+    }
+
+    /// Whether this copy of the profile is here in a session that it has begun since: what it said in this one has been on
+    /// the way for long, and must not take the pushes to where nobody is any more.
+    fn is_outlived(&self, session: SessionHandle, fingerprint: &Fingerprint, instance: InstanceId) -> bool {
+        let active = self.store.find(fingerprint).and_then(|user| self.presence.active_of(user, instance));
+        active.is_some_and(|active| self.link.opened_us(active) > self.link.opened_us(session))
     }
 
     fn welcome(&mut self, session: SessionHandle, request: RequestId, incarnation: Incarnation) {

@@ -121,6 +121,12 @@ impl<S: Copy + Ord> Presence<S> {
         self.here.get(user.0)?.active
     }
 
+    /// The same, if it is one of this copy of the profile.
+    pub(crate) fn active_of(&self, user: UserId, instance: InstanceId) -> Option<S> {
+        let here = self.here.get(user.0)?;
+        here.sessions.iter().find(|(s, of)| here.active == Some(*s) && *of == instance).map(|(s, _)| *s)
+    }
+
     /// Whether another copy of the profile has taken the pushes from this session.
     pub(crate) fn is_superseded(&self, user: UserId, session: S) -> bool {
         let Some(here) = self.here.get(user.0) else { return false };

@@ -82,9 +82,6 @@ impl Store {
     /// The list of registration `round` is complete: drops the queues and tokens it does not name, and a policy.
     pub(crate) fn list_end(&mut self, id: UserId, round: u32) -> Result<(), Refusal> {
         let user = self.user_mut(id)?;
-        if user.round != round {
-            return Err(Refusal::REFUSED);
-        }
         user.list_known = true;
         user.tokens.keep_listed(round);
         if user.policy_round != round {

@@ -76,6 +76,16 @@ impl Store {
         self.user(id).map(|user| user.mailbox.incarnation())
     }
 
+    /// Whether no other registration of the user has come since: what an older one says is late.
+    pub(crate) fn check_newest(&self, id: UserId, round: u32) -> Result<(), Refusal> {
+        if self.user(id)?.round == round { Ok(()) } else { Err(Refusal::REFUSED) }
+    }
+
+    /// The entry of this name.
+    pub(crate) fn find(&self, fingerprint: &Fingerprint) -> Option<UserId> {
+        self.registry.find(fingerprint)
+    }
+
     /// Whether the entry is this user's.
     pub(crate) fn is_user(&self, id: UserId, fingerprint: &Fingerprint) -> bool {
         self.registry.find(fingerprint) == Some(id)

@@ -401,19 +401,6 @@ fn a_queue_cannot_be_taken_over_by_another_user() {
 }
 
 #[test]
-fn an_older_registrations_list_end_drops_nothing() {
-    let (mut desk, bob) = (Desk::new(&PeerConfig::default()), person(1));
-    let older = desk.register(&bob);
-    desk.queue(older, 1);
-    let newer = desk.register(&bob);
-    assert_eq!(desk.store.list_end(older.user, older.round), Err(Refusal::REFUSED));
-    assert_eq!(desk.deposit(1, 1, false, 320), Ok(true));
-    desk.queue(newer, 2);
-    desk.store.list_end(newer.user, newer.round).unwrap();
-    assert_eq!(desk.deposit(1, 2, false, 320), Err(Refusal::UNKNOWN_QUEUE));
-}
-
-#[test]
 fn a_user_has_at_most_so_many_queues_and_hears_it() {
     let config = PeerConfig { queues_max: 3, ..PeerConfig::default() };
     let (mut desk, bob) = (Desk::new(&config), person(1));

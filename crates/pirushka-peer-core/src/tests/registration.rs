@@ -227,6 +227,80 @@ fn who_is_not_registered_changes_nothing() {
 }
 
 #[test]
+fn what_an_older_session_says_late_does_not_let_the_end_of_a_newer_list_close_a_queue() {
+    let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
+    let (older, newer, sender) = (world.client(), world.client(), world.client());
+    world.register(older, &bob);
+    world.register(newer, &bob);
+    world.queue_set(newer, 1);
+    let secret_hash = proofs::queue_secret_hash(&SECRET);
+    let late = Frame::QueueSet { request: NO_REQUEST, queue: QueueId([1; 16]), secret_hash, quota_kib: 0 };
+    world.ask(older, &late);
+    world.list_end(newer);
+    assert_eq!(world.deposit(sender, 1, 42), Answer::Ok);
+    assert_eq!(world.pushed(newer), [(1, 42)]);
+}
+
+#[test]
+fn an_older_session_undoes_nothing_of_what_a_newer_one_has_said() {
+    let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
+    let (older, newer, sender) = (world.client(), world.client(), world.client());
+    world.register(older, &bob);
+    world.queue_set(older, 2);
+    world.register(newer, &bob);
+    world.queue_set(newer, 1);
+    world.opens(newer, 0);
+    world.list_end(newer);
+    let before = world.peer.kept();
+    let (queue, secret_hash) = (QueueId([2; 16]), proofs::queue_secret_hash(&SECRET));
+    let late = [
+        Frame::ListEnd { request: NO_REQUEST },
+        Frame::QueueSet { request: NO_REQUEST, queue, secret_hash, quota_kib: 0 },
+        Frame::QueueDrop { request: NO_REQUEST, queue: QueueId([1; 16]) },
+        Frame::TokenSet { request: NO_REQUEST, token_hash: [0; 32], uses: 1, expiry: u64::MAX },
+        Frame::IntroPolicy { request: NO_REQUEST, policy: 2 },
+        Frame::Put { request: NO_REQUEST, object: ObjectId(1), offset: 0, total: 5, kind: 1, part: b"xxxxx" },
+    ];
+    for frame in &late {
+        assert_eq!(error(&world.ask(older, frame)), error_code::REFUSED);
+    }
+    assert_eq!(world.peer.kept(), before);
+    assert_eq!(world.deposit(sender, 1, 42), Answer::Ok);
+    assert_eq!(error(&world.deposit(sender, 2, 43)), error_code::UNKNOWN_QUEUE, "what was revoked stays so");
+}
+
+#[test]
+fn a_registration_that_comes_late_from_an_older_session_does_not_take_the_pushes_from_the_present_one() {
+    let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
+    let (older, newer, sender) = (world.client(), world.client(), world.client());
+    world.register(newer, &bob);
+    world.queue_set(newer, 1);
+    let root = world.register_packet(older, &bob);
+    assert_eq!(error(&world.register_root(older, &root)), error_code::REFUSED);
+    world.list_end(newer);
+    assert_eq!(world.deposit(sender, 1, 42), Answer::Ok);
+    assert_eq!((world.pushed(older), world.pushed(newer)), (vec![], vec![(1, 42)]));
+}
+
+#[test]
+fn a_registration_that_was_overtaken_by_the_next_does_not_let_the_end_of_the_list_close_a_queue() {
+    let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
+    let (phone, sender) = (world.client(), world.client());
+    // An earlier request of the session: the registration that was to be refused for want of work, and is repeated late.
+    assert_eq!(error(&world.register_root(phone, b"junk")), error_code::BAD_PROOF);
+    world.register(phone, &bob);
+    world.queue_set(phone, 1);
+    let (root, mut late) = (world.register_packet(phone, &bob), vec![]);
+    let instance = InstanceId([1; 16]);
+    let (request, invite, work) = (RequestId(1), InviteSecret::NONE, WorkNonce(0));
+    Frame::Register { request, instance, invite, work, root: &root }.encode(&mut late);
+    world.peer.feed(world.now, &late);
+    world.list_end(phone);
+    assert_eq!(world.deposit(sender, 1, 42), Answer::Ok);
+    assert_eq!(world.peer.stats().registrations, 1);
+}
+
+#[test]
 fn a_user_who_closes_is_away_at_once_and_what_comes_waits() {
     let (mut world, bob) = (World::new(PeerConfig::default()), person(1));
     let (here, sender) = (world.client(), world.client());
