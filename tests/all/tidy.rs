@@ -21,7 +21,7 @@ const ROWS: [(&str, &[&str], &[&str]); 15] = [
     ("pirushka-cli", &["client", "peer", "wire"], &[]),
     // --- dev
     ("pirushka-sim", &["client-core", "peer-core", "netsim", "link", "e2e", "identity", "wire"], &[]),
-    ("pirushka-bench", &["client", "sim", "link", "identity", "wire"], &[]),
+    ("pirushka-bench", &["client", "sim", "udp", "link", "identity", "wire"], &[]),
     ("pirushka-fuzz", &["client", "peer", "client-core", "peer-core", "link", "e2e", "identity", "wire"], &[]),
     ("pirushka-tests", &EVERYTHING, &EVERYTHING),
 ];

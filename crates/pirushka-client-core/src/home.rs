@@ -20,6 +20,7 @@ use pirushka_wire::{
 };
 
 use crate::api::{Event, HomeState, Warning};
+use crate::changes::Changes;
 use crate::client::{Client, Owner};
 use crate::dial::{Dial, Phase, Verdict};
 use crate::home_row::{HomeId, HomeRow};
@@ -61,6 +62,7 @@ pub(crate) struct Home {
     /// Taken in before the incarnation was known.
     unacknowledged: VecDeque<DeliveryId>,
     asked: BTreeMap<RequestId, Asked>,
+    changes: Changes<Asked>,
     /// Requests of the list that are not answered yet; LIST_END follows the last. Others are not waited for, and must not
     /// be taken for these: the end of a list that is not whole closes queues.
     list_open: BTreeSet<RequestId>,
@@ -77,16 +79,29 @@ impl Home {
         self.dial.peer == address.peer && (address.invite.is_none() || address.invite == self.invite)
     }
 
-    fn ask(&mut self, now: Now, frame: &Frame<'_>, class: Class, about: Asked) -> RequestId {
+    /// Asks, or lets it wait for another change of the same thing.
+    fn ask(&mut self, now: Now, frame: &Frame<'_>, class: Class, about: Asked) -> Option<RequestId> {
+        if self.changes.hold_back(frame, about) {
+            return None;
+        }
         let request = self.dial.link.request(now, frame, class);
+        self.changes.sent(frame, request);
         self.asked.insert(request, about);
-        request
+        Some(request)
+    }
+
+    /// What a request was about that is answered now. What waited for it is said.
+    fn take_asked(&mut self, now: Now, request: RequestId) -> Option<Asked> {
+        if let Some((frame, about)) = self.changes.answered(request) {
+            self.ask(now, &frame, Class::Control, about);
+        }
+        self.asked.remove(&request)
     }
 
     /// Asks for something that LIST_END waits for.
     fn ask_for_list(&mut self, now: Now, frame: &Frame<'_>, about: Asked) {
         let request = self.ask(now, frame, Class::Bulk, about);
-        self.list_open.insert(request);
+        self.list_open.extend(request);
     }
 
     fn forget_session(&mut self) {
@@ -95,6 +110,7 @@ impl Home {
         self.taken = RangeSet::new();
         self.unacknowledged.clear();
         self.asked.clear();
+        self.changes.clear();
         self.list_open.clear();
     }
 }
@@ -121,6 +137,7 @@ impl Client {
             taken: RangeSet::new(),
             unacknowledged: VecDeque::new(),
             asked: BTreeMap::new(),
+            changes: Changes::default(),
             list_open: BTreeSet::new(),
             next_object: 1,
         };
@@ -177,7 +194,7 @@ impl Client {
                 self.note_boot(now, id, welcome.boot);
             }
             ClientLinkEvent::Answered { request, answer } => {
-                if let Some(asked) = home.asked.remove(&request) {
+                if let Some(asked) = home.take_asked(now, request) {
                     self.home_answer(now, id, asked, answer);
                     self.list_progress(now, id, request);
                 }

@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+mod changes;
 mod client;
 mod commands;
 mod config;
