@@ -4,7 +4,8 @@
 //! engines; everything on 127.0.0.1, stores with a key file and `synchronous=FULL`. What goes over the wire is counted
 //! in simulation, where nothing else does. Prints one line per figure, with `--json` as objects.
 //!
-//! `pirushka-bench siege` is another program in the same place: a peer under hostile datagrams, see [`siege`].
+//! `pirushka-bench siege`, `unit` and `store` are other programs in the same place: a peer under hostile datagrams, see
+//! [`siege`], and how much one core of a peer serves, see [`load`].
 
 mod commands;
 mod engines;
@@ -76,6 +77,8 @@ enum Alone {
     Siege(siege::Siege),
     /// How much one core of a peer serves, beside what the system's calls alone would allow.
     Unit(load::Unit),
+    /// How much one core of a peer takes for people who are away, and how fast they fetch it.
+    Store(load::Store),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -85,6 +88,7 @@ fn main() -> anyhow::Result<()> {
         None => all_figures(&programs, json),
         Some(Alone::Siege(siege)) => siege::run(&programs, &siege),
         Some(Alone::Unit(unit)) => load::unit(&programs, &unit),
+        Some(Alone::Store(store)) => load::store(&programs, &store),
     }
 }
 

@@ -1,8 +1,7 @@
 //! What the unit of work costs the core, without any system call: `cargo run --release -p pirushka-peer-core --example
 //! unit`. Envelopes are left by senders with four texts on their way, pushed to one of many recipients, acknowledged.
 //!
-//! With `--once` it does a fixed amount of work and prints nothing: run it under `valgrind --tool=callgrind`
-//! (tools/instructions counts so).
+//! With `--texts N` it does that much and prints nothing: `tools/instructions` counts so what a text costs.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "an example that measures needs a clock")]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,10 +26,10 @@ const SECRET: QueueSecret = QueueSecret([2; 16]);
 const BATCH: usize = 16;
 
 fn main() {
-    let is_once = std::env::args().any(|argument| argument == "--once");
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--texts").skip(1);
     let mut town = Town::new(320);
-    if is_once {
-        return town.run(20_000);
+    if let Some(texts) = arguments.next() {
+        return town.run(texts.parse().expect("a number of texts"));
     }
     town.run(100_000);
     for _ in 0..5 {

@@ -35,7 +35,6 @@ pub(crate) struct Member {
     pub(crate) session: BareSession,
     /// Of who is registered.
     pub(crate) incarnation: Incarnation,
-    identity: Option<Identity>,
 }
 
 /// The clock of a run, as links want it.
@@ -62,16 +61,9 @@ pub(crate) enum Wish {
     Recipient(Identity),
 }
 
-/// Makes a new recipient; the same number is the same person.
-pub(crate) fn recipient(who: Who) -> Wish {
-    Wish::Recipient(Identity::generate(&mut ChaCha20Rng::seed_from_u64(u64::from(who.0))))
-}
-
-impl Member {
-    /// To join again as the same person.
-    pub(crate) fn into_wish(self) -> Wish {
-        self.identity.map_or(Wish::Sender, Wish::Recipient)
-    }
+/// The person with this number.
+pub(crate) fn person(who: Who) -> Identity {
+    Identity::generate(&mut ChaCha20Rng::seed_from_u64(u64::from(who.0)))
 }
 
 struct Joining {
@@ -120,10 +112,10 @@ pub(crate) fn join(
             client.send(clock, *who, port);
         }
         for who in done {
-            let Some(Joining { link, identity, incarnation, .. }) = joining.remove(&who) else { continue };
+            let Some(Joining { link, incarnation, .. }) = joining.remove(&who) else { continue };
             let Some((session, its_veil)) = link.into_bare() else { continue };
             veil = Some(its_veil);
-            members.insert(who, Member { session, incarnation: incarnation.unwrap_or_default(), identity });
+            members.insert(who, Member { session, incarnation: incarnation.unwrap_or_default() });
         }
     }
     Ok((members, veil.ok_or_else(|| anyhow::anyhow!("nobody joined"))?))

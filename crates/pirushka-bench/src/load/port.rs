@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use pirushka_udp::{Batch, Options, UdpSocket};
 
-/// A client, by its number below [`Who::LIMIT`].
+/// A client, by its number, at most [`NETWORKS`] x 254.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Who(pub(crate) u32);
 
@@ -12,9 +12,6 @@ pub(crate) struct Who(pub(crate) u32);
 const NETWORKS: u32 = 1 << 14;
 
 impl Who {
-    /// Addresses end in 1 to 254.
-    pub(crate) const LIMIT: u32 = NETWORKS * 254;
-
     pub(crate) fn ip(self) -> Ipv4Addr {
         let [.., high, low] = (self.0 % NETWORKS).to_be_bytes();
         Ipv4Addr::new(127, 64 | high, low, (self.0 / NETWORKS + 1) as u8)
@@ -44,10 +41,6 @@ impl Port {
         Ok(Self { batch: Batch::for_socket(&socket), socket, to, unsent: 0 })
     }
 
-    pub(crate) fn number(&self) -> u16 {
-        self.socket.local_addr().port()
-    }
-
     /// Takes in what one system call gives. `false`: nothing had come.
     pub(crate) fn receive(&mut self, mut each: impl FnMut(Who, &mut [u8])) -> anyhow::Result<bool> {
         if !self.socket.receive(&mut self.batch)? {
@@ -74,7 +67,7 @@ mod tests {
 
     #[test]
     fn clients_have_addresses_of_their_own_and_networks_while_there_are_some() {
-        let all = [0, 1, 255, 256, NETWORKS - 1, NETWORKS, 5 * NETWORKS + 77, Who::LIMIT - 1];
+        let all = [0, 1, 255, 256, NETWORKS - 1, NETWORKS, 5 * NETWORKS + 77, 254 * NETWORKS - 1];
         let ips: std::collections::BTreeSet<_> = all.map(|n| Who(n).ip()).into();
         assert_eq!(ips.len(), all.len());
         assert!(all.iter().all(|&n| Who::of(Who(n).ip().into()) == Some(Who(n))));

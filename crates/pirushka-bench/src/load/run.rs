@@ -18,6 +18,8 @@ use super::texts::{Outgoing, Sender, Text, Watch};
 pub(crate) enum Pace {
     /// So many of each sender are on their way at any time.
     InFlight(u32),
+    /// Each sender sends so many at once, and the next when all of them are held.
+    Bursts(u32),
     /// So many per second in all.
     PerSecond(u64),
 }
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
     /// Not measured.
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
+    /// The recipients are there. Else a text is over when it is held.
+    pub(crate) arrive: bool,
 }
 
 /// What came out.
@@ -98,7 +102,7 @@ pub(crate) fn run(plan: Plan, port: &mut Port, speech: &mut impl Speech, server:
         speech,
         watch: Watch::start(),
         rng: ChaCha20Rng::seed_from_u64(2),
-        senders: vec![Sender::new(); plan.senders as usize],
+        senders: vec![Sender::new(plan.arrive); plan.senders as usize],
         told: Told::default(),
         outgoing: vec![],
         roomy: (0..plan.senders).collect(),
@@ -119,6 +123,27 @@ pub(crate) fn run(plan: Plan, port: &mut Port, speech: &mut impl Speech, server:
     let lost = load.senders.iter().map(|sender| u64::from(sender.under_way())).sum();
     let load_busy = 1.0 - idle.as_secs_f64() / seconds;
     Ok(Outcome { texts, seconds, server_s, load_busy, delays, lost, other: load.other })
+}
+
+/// Takes in what `many` texts are that wait for clients, and acknowledges them. How long that took, and how many came.
+pub(crate) fn fetch(port: &mut Port, speech: &mut impl Speech, many: u64) -> anyhow::Result<(Duration, u64)> {
+    let (watch, mut told, mut owing) = (Watch::start(), Told::default(), BTreeSet::new());
+    let (mut arrived, mut heard) = (0, watch.elapsed());
+    while arrived < many && watch.elapsed() - heard < PATIENCE {
+        let has_heard = port.receive(|who, datagram| {
+            told.clear();
+            speech.hear(who, datagram, &mut told);
+            arrived += told.arrived.len() as u64;
+            owing.insert(who);
+        })?;
+        if has_heard {
+            heard = watch.elapsed();
+        }
+        while let Some(who) = owing.pop_first() {
+            speech.acknowledge(port, who);
+        }
+    }
+    Ok((heard, arrived))
 }
 
 impl<S: Speech> Load<'_, S> {
@@ -180,6 +205,14 @@ impl<S: Speech> Load<'_, S> {
                 while let Some(number) = self.roomy.pop_first() {
                     let room = most.saturating_sub(self.senders[number as usize].under_way());
                     self.send(number, room, self.watch.ns());
+                }
+                any
+            }
+            Pace::Bursts(many) => {
+                let any = !self.roomy.is_empty();
+                while let Some(number) = self.roomy.pop_first() {
+                    let is_done = self.senders[number as usize].under_way() == 0;
+                    self.send(number, if is_done { many } else { 0 }, self.watch.ns());
                 }
                 any
             }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use pirushka_identity::Identity;
 use pirushka_link::{BareSession, ClientVeil};
 use pirushka_wire::limits::PLAINTEXT_MAX;
-use pirushka_wire::{Deposit, DepositId, Frame, Frames, Incarnation, RangeSet, Ranges, Reader, RequestId};
+use pirushka_wire::{
+    Deposit, DepositId, Frame, Frames, Incarnation, InstanceId, InviteSecret, PeerId, RangeSet, Ranges, Reader,
+    RequestId, WorkNonce,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -59,6 +63,27 @@ impl Sealed {
     }
 }
 
+impl Sealed {
+    /// Says one thing.
+    pub(crate) fn say(&mut self, port: &mut Port, who: Who, frame: &Frame<'_>) {
+        let Some(client) = self.clients.get_mut(who.0 as usize).and_then(Option::as_mut) else { return };
+        self.frames.clear();
+        frame.encode(&mut self.frames);
+        let size = BareSession::draw_size(self.frames.len(), &mut self.rng);
+        self.out.clear();
+        client.session.seal(&self.veil, &self.frames, size, &mut self.out);
+        port.send(who, &self.out, None);
+    }
+
+    /// Registers somebody who has a session. The answer is taken in by [`Speech::hear`].
+    pub(crate) fn register(&mut self, port: &mut Port, who: Who, peer: PeerId, identity: &Identity, unix_s: u64) {
+        let Some(client) = self.clients.get(who.0 as usize).and_then(Option::as_ref) else { return };
+        let root = identity.register_packet(peer, client.session.binding(), unix_s);
+        let (instance, invite, work) = (InstanceId([3; 16]), InviteSecret::NONE, WorkNonce(0));
+        self.say(port, who, &Frame::Register { request: RequestId(0), instance, invite, work, root: &root });
+    }
+}
+
 impl Speech for Sealed {
     fn leave(&mut self, port: &mut Port, sender: Who, texts: &[Outgoing]) {
         let per_packet = (PLAINTEXT_MAX / self.deposit_len).max(1);
@@ -88,6 +113,7 @@ impl Speech for Sealed {
                 Ok(Frame::Ok { requests }) => {
                     told.held.extend(requests.iter().map(|(first, last)| (first as u32, last as u32)));
                 }
+                Ok(Frame::Mailbox { incarnation, .. }) => client.incarnation = incarnation,
                 Ok(Frame::Push { delivery, body, .. }) => {
                     client.taken.insert(delivery.0);
                     match Text::read(body) {

@@ -42,6 +42,8 @@ pub(crate) struct Sender {
     /// By number modulo [`Sender::MOST`]: which text, and what of it is done.
     slots: Vec<Option<(u32, Done)>>,
     busy: u32,
+    /// Somebody is there to be given them; else a text is over when it is held.
+    arrive: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,8 +56,8 @@ impl Sender {
     /// As far as texts of one sender can be apart.
     pub(crate) const MOST: usize = 4096;
 
-    pub(crate) fn new() -> Self {
-        Self { next: 0, slots: vec![None; Self::MOST], busy: 0 }
+    pub(crate) fn new(arrive: bool) -> Self {
+        Self { next: 0, slots: vec![None; Self::MOST], busy: 0, arrive }
     }
 
     /// The number of a new text; `None` while the one that had its place is under way.
@@ -89,7 +91,7 @@ impl Sender {
         let slot = &mut self.slots[number as usize % Self::MOST];
         let Some((_, done)) = slot.as_mut().filter(|(present, _)| *present == number) else { return false };
         note(done);
-        let is_over = done.is_held && done.has_arrived;
+        let is_over = done.is_held && (done.has_arrived || !self.arrive);
         if is_over {
             *slot = None;
             self.busy -= 1;
@@ -122,12 +124,19 @@ mod tests {
 
     #[test]
     fn a_text_is_over_when_it_is_held_and_has_arrived_in_either_order() {
-        let mut sender = Sender::new();
+        let mut sender = Sender::new(true);
         let (a, b) = (sender.begin().unwrap(), sender.begin().unwrap());
         assert!(!sender.held(a) && sender.arrived(a));
         assert!(!sender.arrived(b) && !sender.arrived(b) && sender.held(b));
         assert!(!sender.held(b) && !sender.arrived(7));
         assert_eq!(sender.under_way(), 0);
+    }
+
+    #[test]
+    fn a_text_to_somebody_absent_is_over_when_it_is_held() {
+        let mut sender = Sender::new(false);
+        let text = sender.begin().unwrap();
+        assert!(sender.held(text) && sender.under_way() == 0);
     }
 
     #[test]

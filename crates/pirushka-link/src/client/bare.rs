@@ -16,6 +16,7 @@ use crate::veil::{Unveiled, Veil};
 /// are not noticed. For load generators and tests, which count what is lost instead of mending it.
 pub struct BareSession {
     remote: SocketAddr,
+    binding: [u8; 32],
     own: SessionId,
     peer: SessionId,
     seal: SealKey,
@@ -25,14 +26,20 @@ pub struct BareSession {
 
 impl BareSession {
     pub(super) fn of(session: Session) -> Self {
-        let Session { remote, welcome, own, seal, open, next_number, .. } = session;
-        Self { remote, own, peer: welcome.peer_session, seal, open, next_number }
+        let Session { remote, welcome, binding, own, seal, open, next_number, .. } = session;
+        Self { remote, binding, own, peer: welcome.peer_session, seal, open, next_number }
     }
 
     /// Where the peer is.
     #[must_use]
     pub fn remote(&self) -> SocketAddr {
         self.remote
+    }
+
+    /// The handshake hash of the session: what a registration is bound to.
+    #[must_use]
+    pub fn binding(&self) -> &[u8; 32] {
+        &self.binding
     }
 
     /// The size that datagrams with so many bytes of frames get: a bucket and its jitter.
