@@ -22,6 +22,7 @@ pub mod when;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::FromArgMatches as _;
 
@@ -114,11 +115,16 @@ fn run(cli: Cli) -> Outcome {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(Fault::unexpected)?;
             let outcome = runtime.block_on(until_interrupted(&cli.global, command));
-            runtime.shutdown_background();
+            // A thread that ends while the process does would clean up what the libraries in C have cleaned up already, and
+            // has crashed there. One that waits for a person at the keyboard is not waited for.
+            runtime.shutdown_timeout(THREADS_END_WITHIN);
             outcome
         }
     }
 }
+
+/// Threads beside the first have so long to end when a command is done; idle ones need microseconds.
+const THREADS_END_WITHIN: Duration = Duration::from_millis(500);
 
 /// Ctrl-C ends every command at once; what is in the outbox is on the disk already. The engine has its own way to end.
 async fn until_interrupted(global: &Global, command: Option<Command>) -> Outcome {
