@@ -58,7 +58,7 @@ pub(crate) enum Wish {
     /// Only a session.
     Sender,
     /// Somebody with a queue.
-    Recipient(Identity),
+    Recipient(Box<Identity>),
 }
 
 /// The person with this number.
@@ -69,7 +69,7 @@ pub(crate) fn person(who: Who) -> Identity {
 struct Joining {
     who: Who,
     link: ClientLink,
-    identity: Option<Identity>,
+    identity: Option<Box<Identity>>,
     incarnation: Option<Incarnation>,
     asked: Option<RequestId>,
     step: u8,

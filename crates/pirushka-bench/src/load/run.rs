@@ -55,9 +55,19 @@ pub(crate) struct Outcome {
     pub(crate) lost: u64,
     /// Refusals, and what nobody asked for.
     pub(crate) other: u64,
+    /// Texts came at a rate: nobody was to be at the limit.
+    pub(crate) is_paced: bool,
 }
 
+/// Below so much of its processor the server was not the limit.
+const BUSY: f64 = 0.95;
+
 impl Outcome {
+    /// Whether the server could have done more.
+    pub(crate) fn load_was_the_limit(&self) -> bool {
+        !self.is_paced && self.server_busy() < BUSY
+    }
+
     pub(crate) fn per_second(&self) -> f64 {
         self.texts as f64 / self.seconds
     }
@@ -122,14 +132,16 @@ pub(crate) fn run(plan: Plan, port: &mut Port, speech: &mut impl Speech, server:
     load.until(plan.warm_up + plan.measured + PATIENCE, false)?;
     let lost = load.senders.iter().map(|sender| u64::from(sender.under_way())).sum();
     let load_busy = 1.0 - idle.as_secs_f64() / seconds;
-    Ok(Outcome { texts, seconds, server_s, load_busy, delays, lost, other: load.other })
+    let is_paced = matches!(plan.pace, Pace::PerSecond(_));
+    Ok(Outcome { texts, seconds, server_s, load_busy, delays, lost, other: load.other, is_paced })
 }
 
-/// Takes in what `many` texts are that wait for clients, and acknowledges them. How long that took, and how many came.
+/// Takes in `many` texts that wait for clients, and acknowledges them until the server is silent. How long it took until
+/// the last had come, and how many came; those whose acknowledgement was lost come twice.
 pub(crate) fn fetch(port: &mut Port, speech: &mut impl Speech, many: u64) -> anyhow::Result<(Duration, u64)> {
     let (watch, mut told, mut owing) = (Watch::start(), Told::default(), BTreeSet::new());
-    let (mut arrived, mut heard) = (0, watch.elapsed());
-    while arrived < many && watch.elapsed() - heard < PATIENCE {
+    let (mut arrived, mut heard, mut took) = (0, watch.elapsed(), None);
+    while watch.elapsed() - heard < PATIENCE {
         let has_heard = port.receive(|who, datagram| {
             told.clear();
             speech.hear(who, datagram, &mut told);
@@ -139,11 +151,14 @@ pub(crate) fn fetch(port: &mut Port, speech: &mut impl Speech, many: u64) -> any
         if has_heard {
             heard = watch.elapsed();
         }
+        if arrived >= many && took.is_none() {
+            took = Some(heard);
+        }
         while let Some(who) = owing.pop_first() {
             speech.acknowledge(port, who);
         }
     }
-    Ok((heard, arrived))
+    Ok((took.unwrap_or(heard), arrived))
 }
 
 impl<S: Speech> Load<'_, S> {
