@@ -235,9 +235,10 @@ impl<K: Ord + Copy> Flight<K> {
         if order.len() > 2 * entries.len() + ROOM_KEPT {
             order.retain(|one| is_under_way(entries, one));
         }
-        if entries.len() < ROOM_KEPT && entries.capacity() > 4 * ROOM_KEPT {
-            entries.shrink_to(ROOM_KEPT);
-            order.shrink_to(ROOM_KEPT);
+        if entries.capacity() > 4 * ROOM_KEPT && entries.capacity() > 4 * entries.len() {
+            let room = (2 * entries.len()).max(ROOM_KEPT);
+            entries.shrink_to(room);
+            order.shrink_to(room);
         }
     }
 }
@@ -344,6 +345,15 @@ mod tests {
         flight.forget(0);
         flight.rest();
         assert_eq!(flight.room(), 0);
+    }
+
+    #[test]
+    fn a_few_that_stay_unanswered_do_not_keep_the_room_of_thousands() {
+        let mut flight = Flight::new();
+        (0..5_000u32).for_each(|key| flight.sent(0, key, 30));
+        (20..5_000).for_each(|key| assert!(flight.acked(MS, key)));
+        flight.lost(2 * MS);
+        assert!(flight.len() == 20 && flight.room() <= 4 * 20, "{}", flight.room());
     }
 
     #[test]

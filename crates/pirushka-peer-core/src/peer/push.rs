@@ -66,7 +66,9 @@ impl Peer {
         }
         let store = &self.store;
         let queued_all_max = (store.cap() / QUEUED_SHARE).max(QUEUED_ALL_MIN) as usize;
-        let may_grow = store.has_room_for_sessions(PUSHED_MAX as u64 * FLIGHT_OVERHEAD);
+        // Room for those on their way doubles when it is full.
+        let growth = PUSHED_MAX.max(delivery.room()) as u64 * FLIGHT_OVERHEAD;
+        let may_grow = store.has_room_for_sessions(growth);
         let mut pushed = 0;
         while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max && pushed < PUSHED_MAX
         {

@@ -52,8 +52,9 @@ impl Delivery {
         self.again.clear();
         self.next = DeliveryId(0);
         self.suspended = false;
-        // What stands in the queue may be an entry of before.
+        // What stands in the queue may be an entry of before, and what was told may have been of another session.
         self.is_queued = false;
+        self.flight_told = usize::MAX;
     }
 
     /// Notes that something may be pushed. `true`: that was not noted yet.
@@ -80,7 +81,12 @@ impl Delivery {
         Some(deadline)
     }
 
-    /// For how many pushes on their way there is memory, if that has changed since the last call.
+    /// For how many pushes on their way there is memory.
+    pub(crate) fn room(&self) -> usize {
+        self.flight.room()
+    }
+
+    /// The same, with what is to be repeated, if that has changed since the last call.
     pub(crate) fn take_changed_flight(&mut self) -> Option<usize> {
         let flight = self.flight.room() + self.again.len();
         (std::mem::replace(&mut self.flight_told, flight) != flight).then_some(flight)
@@ -221,6 +227,18 @@ mod tests {
         assert_eq!([pick(&mut delivery), pick(&mut delivery), pick(&mut delivery)], [Some(1), Some(2), None]);
         delivery.acknowledged(at(1), DeliveryId(1));
         assert_eq!([pick(&mut delivery), pick(&mut delivery)], [Some(3), None]);
+    }
+
+    #[test]
+    fn another_session_is_told_what_is_on_its_way_also_when_that_is_as_much_as_before() {
+        let held = Held([1].into());
+        let mut delivery = Delivery::new();
+        held.pick_all(&mut delivery, at(0));
+        let told = delivery.take_changed_flight();
+        assert!(told.is_some() && delivery.take_changed_flight().is_none());
+        delivery.restart();
+        held.pick_all(&mut delivery, at(1));
+        assert_eq!(delivery.take_changed_flight(), told);
     }
 
     #[test]
