@@ -37,9 +37,9 @@ pub struct Peer {
     sessions: Sessions,
     presence: Presence<SessionHandle>,
     timers: Timers<Due>,
-    /// Users to whom something may be pushed now, each once.
+    /// Users to whom something may be pushed now. Each once, but that a change of session may leave an entry of before.
     to_push: VecDeque<UserId>,
-    /// Users to whom more may be pushed when the link has sent what it has, each once.
+    /// Users to whom more may be pushed when the link has sent what it has; likewise.
     unfinished: VecDeque<UserId>,
     /// Bytes pushed since the link had sent everything.
     pushed_bytes: usize,

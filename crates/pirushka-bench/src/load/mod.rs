@@ -1,5 +1,6 @@
-//! `pirushka-bench unit`, `store` and `fetch`: how much one core of a peer serves, and how fast, beside what the system's
-//! calls alone would allow (the *floor*), measured by the same load in the same run.
+//! `pirushka-bench unit`: how much one core of a peer serves, and how fast, beside what the system's calls alone would allow
+//! (the *floor*), measured by the same load in the same run. `store`: how much it takes for people who are away, and how fast
+//! they fetch that.
 //!
 //! The unit of work: a client leaves an envelope in somebody's queue; the peer authenticates it, holds it, says OK, pushes
 //! it to its recipient, who acknowledges; the peer forgets it. All sealed and veiled. The floor is the same as four bare

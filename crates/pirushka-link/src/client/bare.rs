@@ -1,7 +1,6 @@
 //! A session without its memory: seals and opens, and nothing else.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use pirushka_wire::{Params, SessionId};
 use rand_core::Rng;
@@ -15,7 +14,6 @@ use crate::veil::{Unveiled, Veil};
 /// What [`super::ClientLink::into_bare`] leaves of a session: keys and numbers. Nothing is repeated, nothing times out, replays
 /// are not noticed. For load generators and tests, which count what is lost instead of mending it.
 pub struct BareSession {
-    remote: SocketAddr,
     binding: [u8; 32],
     own: SessionId,
     peer: SessionId,
@@ -26,14 +24,8 @@ pub struct BareSession {
 
 impl BareSession {
     pub(super) fn of(session: Session) -> Self {
-        let Session { remote, welcome, binding, own, seal, open, next_number, .. } = session;
-        Self { remote, binding, own, peer: welcome.peer_session, seal, open, next_number }
-    }
-
-    /// Where the peer is.
-    #[must_use]
-    pub fn remote(&self) -> SocketAddr {
-        self.remote
+        let Session { welcome, binding, own, seal, open, next_number, .. } = session;
+        Self { binding, own, peer: welcome.peer_session, seal, open, next_number }
     }
 
     /// The handshake hash of the session: what a registration is bound to.
@@ -74,7 +66,7 @@ impl BareSession {
 
 impl fmt::Debug for BareSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BareSession").field("remote", &self.remote).finish_non_exhaustive()
+        f.debug_struct("BareSession").finish_non_exhaustive()
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Session {
     pub(crate) one_time_taken: bool,
     /// Refused registrations.
     pub(crate) failures: u8,
-    /// Pushes on their way in it.
+    /// For how many pushes on their way in it there is room.
     pub(crate) flight: usize,
     /// What the ledger counts for this session's bodies.
     pub(crate) bodies_charged: u64,
