@@ -169,8 +169,8 @@ impl Scale {
         let large =
             Self { peers, users: 4, messages: if raw { 60 } else { 40 }, faults: 12, faults_us, absent: 6, raw };
         match Rand::new(seed ^ 0x512e_0000_0000_0000).below(100) {
-            0..80 => Self { peers: 2, users: 2, messages: 6, faults: 5, faults_us: 60 * SECOND, absent: 1, ..large },
-            80..95 => Self { peers: 3, users: 3, messages: 15, faults: 8, faults_us: 150 * SECOND, absent: 3, ..large },
+            0..90 => Self { peers: 2, users: 2, messages: 6, faults: 5, faults_us: 60 * SECOND, absent: 1, ..large },
+            90..98 => Self { peers: 3, users: 3, messages: 15, faults: 8, faults_us: 150 * SECOND, absent: 3, ..large },
             _ => large,
         }
     }

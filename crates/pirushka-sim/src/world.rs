@@ -118,8 +118,10 @@ pub struct World<U> {
     /// Rules that were broken.
     pub violations: Vec<Violation>,
     pub(crate) situations: Situations,
-    /// Datagrams that an attacker on the path has seen go to peers, the latest last.
+    /// The latest datagrams that an attacker on the path has seen users send, in no order.
     pub captured: Vec<(SocketAddr, Vec<u8>)>,
+    /// Which of them the next one replaces.
+    captured_next: usize,
     /// Texts that have reached their recipients' disks: from, to, number.
     pub shown: BTreeSet<(String, String, u32)>,
     /// Users who are on the other network.
@@ -144,6 +146,7 @@ impl<U: User> World<U> {
             violations: vec![],
             situations: Situations::default(),
             captured: vec![],
+            captured_next: 0,
             shown: BTreeSet::new(),
             away: BTreeSet::new(),
             rand,
@@ -453,10 +456,15 @@ impl<U: User> World<U> {
             let from = SocketAddr::new(place.ip, port);
             self.trace.packet(net_us, from, to, &bytes);
             self.net.send(from, to, &bytes);
-            if self.captured.len() == CAPTURED_MAX {
-                self.captured.remove(0);
-            }
-            self.captured.push((to, bytes));
+            self.capture(to, bytes);
         }
+    }
+
+    fn capture(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+        match self.captured.get_mut(self.captured_next) {
+            Some(oldest) => *oldest = (to, bytes),
+            None => self.captured.push((to, bytes)),
+        }
+        self.captured_next = (self.captured_next + 1) % CAPTURED_MAX;
     }
 }
