@@ -31,6 +31,9 @@ struct Args {
     /// for asymmetric cryptography and MLS (needs the feature `stub`).
     #[arg(long, value_parser = gear, default_value = "raw")]
     gear: Gear,
+    /// The same as `--gear real`.
+    #[arg(long, conflicts_with = "gear")]
+    real: bool,
     /// Plants each bug in turn and says in which seed it was caught. Needs the feature `planted`.
     #[cfg(feature = "planted")]
     #[arg(long, conflicts_with = "seed")]
@@ -64,9 +67,9 @@ fn main() -> ExitCode {
 const TWICE_EVERY: u64 = 64;
 
 fn one(seed: u64, args: &Args) -> Result<Outcome, u64> {
-    let first = guarded(seed, args.gear, args.trace)?;
-    if (args.seed.is_some() || seed.is_multiple_of(TWICE_EVERY)) && guarded(seed, args.gear, false)?.hash != first.hash
-    {
+    let gear = if args.real { Gear::Real } else { args.gear };
+    let first = guarded(seed, gear, args.trace)?;
+    if (args.seed.is_some() || seed.is_multiple_of(TWICE_EVERY)) && guarded(seed, gear, false)?.hash != first.hash {
         eprintln!("seed {seed}: two runs differ");
         return Err(seed);
     }

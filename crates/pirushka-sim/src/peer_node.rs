@@ -26,6 +26,8 @@ pub struct PeerNode {
     pub(crate) ledger: Ledger,
     /// How often the present run had said "full" when it was looked at last.
     pub(crate) refused_full: u64,
+    /// Memory was so short once that an introduction or a bundle went.
+    pub(crate) gave_way: bool,
     key: PeerKey,
     seeds: Rand,
     running: Option<Running>,
@@ -52,6 +54,7 @@ impl PeerNode {
             config,
             ledger,
             refused_full: 0,
+            gave_way: false,
             key,
             seeds,
             running: None,

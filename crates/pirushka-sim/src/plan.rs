@@ -296,7 +296,8 @@ fn limits(rand: &mut Rand, raw: bool) -> PeerConfig {
         config.queue_messages = rand.between(2, 12) as u16;
     }
     if rand.percent(20) {
-        config.ram_bytes = rand.between(200, 600) << 10;
+        // A bundle takes 10 KiB of a peer, a user a tenth of that.
+        config.ram_bytes = if rand.percent(20) { rand.between(64, 160) } else { rand.between(160, 600) } << 10;
     }
     // Work is done in no time of the world's, so little is as good as much. Raw users know no secrets.
     config.intro_difficulty = rand.between(2, 8) as u8;

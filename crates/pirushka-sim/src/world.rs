@@ -424,6 +424,7 @@ impl<U: User> World<U> {
             if bytes > cap {
                 breaches.push((Rule::S6, format!("{name} holds {bytes} of {cap} bytes")));
             }
+            node.gave_way |= stats.evicted > 0;
             let refused = stats.refused_full;
             is_fuller = refused > std::mem::replace(&mut node.refused_full, refused);
             if bytes < messages * LEAST_BYTES {

@@ -96,10 +96,14 @@ pub(super) fn run(seed: u64, print: bool) -> Outcome {
         world.breach(Rule::L2, format!("not everybody is registered {REACHABLE_US} us after the faults: {states:?}"));
     }
     let mut sent = past.sent;
-    // An introduction that a peer lied about may take a day, or another invite (`spec/threats.md`, T25).
-    let unmet = if plan.hostile.is_some() { unmet(&world) } else { BTreeSet::new() };
-    if !unmet.is_empty() {
+    // An introduction that a peer lied about may take a day, or another invite (`spec/threats.md`, T25); so may one that
+    // gave way when memory was short (`spec/peer.md`).
+    let may_miss = plan.hostile.is_some() || world.peers.iter().any(|peer| peer.gave_way);
+    let unmet = if may_miss { unmet(&world) } else { BTreeSet::new() };
+    if !unmet.is_empty() && plan.hostile.is_some() {
         world.situations.count("two do not meet for a peer's lies");
+    }
+    if !unmet.is_empty() {
         sent.retain(|text| !unmet.contains(&(text.key.0.clone(), text.key.1.clone())));
     }
     let all = |world: &World<Person>| {

@@ -69,6 +69,7 @@ pub const NEEDED: &[&str] = &[
     "invents what it holds",
     "junk is sent",
     "knows nobody",
+    "memory is short and something goes",
     "peer dies",
     "peer dies while it holds messages",
     "peer is asked to end",
@@ -141,6 +142,9 @@ impl<U: User> World<U> {
     /// What peers and the network say of themselves at the end.
     pub(crate) fn count_peers(&mut self) {
         for node in &self.peers {
+            if node.gave_way {
+                self.situations.count("memory is short and something goes");
+            }
             let Some(stats) = node.peer().map(pirushka_peer_core::Peer::stats) else { continue };
             let reached = [
                 (stats.refused_full > 0, "a peer says full"),
@@ -148,7 +152,6 @@ impl<U: User> World<U> {
                 (stats.refused_unknown > 0, "a queue is unknown"),
                 (stats.deposits_repeated > 0, "a deposit is repeated"),
                 (stats.pushes_repeated > 0, "a push is repeated"),
-                (stats.evicted > 0, "memory is short and something goes"),
                 (stats.expired > 0, "a message expires"),
             ];
             reached.into_iter().filter(|(is, _)| *is).for_each(|(_, name)| self.situations.count(name));
