@@ -23,6 +23,7 @@ impl PeerLink {
             state.is_ready = false;
             let before = state.outbox_weight();
             let transmit = self.transmit_for(session, out);
+            self.give_outbox_back(session);
             let after = self.sessions.get(session).map_or(0, Session::outbox_weight);
             self.outboxes = self.outboxes + after - before;
             let Some(transmit) = transmit else { continue };
@@ -32,6 +33,14 @@ impl PeerLink {
             return Some(transmit);
         }
         None
+    }
+
+    /// An outbox in which nothing waits any more is another's, wherever its last frame went.
+    fn give_outbox_back(&mut self, session: SessionHandle) {
+        let state = self.sessions.get_mut(session);
+        if let Some(outbox) = state.and_then(|state| state.outbox.take_if(|outbox| outbox.is_empty())) {
+            self.spare.keep(outbox);
+        }
     }
 
     fn transmit_for(&mut self, session: SessionHandle, out: &mut Vec<u8>) -> Option<Transmit> {
@@ -69,11 +78,7 @@ impl PeerLink {
             state.seal_packet(&self.veil, frames, size, out);
             packets += 1;
         }
-        if outbox.is_empty() {
-            self.spare.keep(outbox);
-        } else {
-            state.outbox = Some(outbox);
-        }
+        state.outbox = Some(outbox);
         Some(Transmit { to, segment: (packets > 1).then_some(size) })
     }
 

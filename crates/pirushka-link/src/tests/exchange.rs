@@ -158,6 +158,19 @@ fn after_a_change_of_address_a_restart_of_the_peer_is_noticed_at_the_next_keepal
     a_restart_is_noticed_at_the_next_keepalive(pair);
 }
 
+#[test]
+fn a_session_whose_answers_went_to_a_new_address_takes_no_more_than_before() {
+    let mut pair = Pair::established();
+    pair.client.request(pair.now, &poll(), Class::Control);
+    pair.run(SECOND);
+    assert_eq!(pair.peer.memory_bytes(), PeerLink::SESSION_BYTES);
+    pair.client_addr = at(AWAY);
+    pair.client.request(pair.now, &poll(), Class::Control);
+    pair.run(SECOND);
+    assert_eq!(pair.peer.remote(pair.session()), Some(at(AWAY)));
+    assert_eq!(pair.peer.memory_bytes(), PeerLink::SESSION_BYTES);
+}
+
 fn a_restart_is_noticed_at_the_next_keepalive(mut pair: Pair) {
     assert_eq!(pair.peer.remote(pair.session()), Some(at(AWAY)));
     pair.peer =

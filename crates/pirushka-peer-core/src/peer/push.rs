@@ -56,7 +56,8 @@ impl Peer {
         let Some((session, delivery)) = self.presence.delivery(user) else { return };
         delivery.dequeue();
         if !self.link.can_push(now, session) {
-            return delivery.suspend();
+            delivery.suspend();
+            return self.settle_flight(user);
         }
         if delivery.is_suspended() {
             if planted::is(Bug::PushNotResumed) {
@@ -113,6 +114,13 @@ impl Peer {
             state.flight = flight;
             self.settle_session(session);
         }
+    }
+
+    /// Another session gets the pushes from now on: none is on its way in this one any more.
+    pub(super) fn relieve(&mut self, session: SessionHandle) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        state.flight = 0;
+        self.settle_session(session);
     }
 
     /// Only the session that gets the pushes may acknowledge them.

@@ -44,6 +44,9 @@ impl Peer {
         self.sessions.get_or_default(session).registration = Some(registration);
         self.settle_session(session);
         self.link.set_registered(session, true);
+        if let Some(active) = self.presence.active(registered.user) {
+            self.relieve(active);
+        }
         let link = &self.link;
         let joined =
             self.presence.join(registered.user, session, instance, |s| link.last_heard_us(s).unwrap_or_default());

@@ -92,8 +92,11 @@ impl Delivery {
         (std::mem::replace(&mut self.flight_told, flight) != flight).then_some(flight)
     }
 
-    /// The recipient cannot be reached: nothing more is sent until it is heard.
+    /// The recipient cannot be reached: nothing more is sent until it is heard, and then all again. Until then, which may
+    /// be an hour, nothing of it takes memory.
     pub(crate) fn suspend(&mut self) {
+        self.flight.clear();
+        self.again.clear();
         self.suspended = true;
     }
 

@@ -2,7 +2,7 @@
 
 use pirushka_link::{ClientLinkEvent, Drop, PeerLink};
 use pirushka_wire::frame::error_code;
-use pirushka_wire::time::SECOND;
+use pirushka_wire::time::{MINUTE, SECOND};
 
 use super::{World, error, person};
 use crate::{BlockList, PeerConfig, Stats};
@@ -70,6 +70,49 @@ fn a_full_peer_has_sessions_within_their_share_and_no_more() {
     assert!((share / 1200..=share / PeerLink::SESSION_BYTES).contains(&opened), "{opened} sessions in {share} bytes");
     assert!(world.peer.link_counters().dropped(Drop::SessionsFull) > 0);
     assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
+}
+
+/// Bob has two sessions, of which the older is dead. `before` says how many messages were on their way in it when the
+/// newer came, and when all have been taken, how many bytes the peer holds.
+fn held_after_a_change_of_session(before: u8) -> u64 {
+    let mut world = World::new(PeerConfig::default());
+    let (bob, sender) = (world.client(), world.client());
+    world.register(bob, &person(1));
+    world.queue_set(bob, 1);
+    (0..before).for_each(|n| assert_eq!(world.deposit(sender, 1, n), pirushka_link::Answer::Ok));
+    world.clients[bob].is_connected = false;
+    let back = world.client();
+    let incarnation = world.register(back, &person(1));
+    world.pushed(back);
+    world.ack(back, incarnation, 0..=u64::from(before));
+    world.clients[back].is_connected = false;
+    world.run(10 * MINUTE);
+    assert_eq!((world.held(), stats(&world).sessions), (0, 2));
+    stats(&world).bytes_held
+}
+
+#[test]
+fn a_session_that_no_longer_gets_the_pushes_takes_nothing_for_them() {
+    assert_eq!(held_after_a_change_of_session(12), held_after_a_change_of_session(0));
+}
+
+#[test]
+fn what_was_on_its_way_to_somebody_who_is_silent_takes_nothing_beside_the_messages() {
+    let held = |silent_first: bool| {
+        let mut world = World::new(PeerConfig::default());
+        let (bob, sender) = (world.client(), world.client());
+        world.register(bob, &person(1));
+        world.queue_set(bob, 1);
+        world.clients[bob].is_connected = !silent_first;
+        world.run(if silent_first { 2 * MINUTE } else { 0 });
+        (0..12).for_each(|n| assert_eq!(world.deposit(sender, 1, n), pirushka_link::Answer::Ok));
+        assert_eq!(stats(&world).pushes == 0, silent_first);
+        world.clients[bob].is_connected = false;
+        world.run(10 * MINUTE);
+        assert_eq!((world.held(), stats(&world).sessions), (12, 1));
+        stats(&world).bytes_held
+    };
+    assert!(held(false) < held(true) + crate::limits::FLIGHT_OVERHEAD);
 }
 
 #[test]
