@@ -1,5 +1,6 @@
 //! What every command needs: how to print, which profile, and the way to its engine.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -66,6 +67,14 @@ impl Context {
     /// # Errors
     /// As [`Handle::join_or_start`].
     pub async fn engine(&self) -> Outcome<Handle> {
+        self.join_or_start().await.map_err(fault)
+    }
+
+    /// As [`Context::engine`], with the library's own error.
+    ///
+    /// # Errors
+    /// As [`Handle::join_or_start`].
+    pub async fn join_or_start(&self) -> pirushka_client::Result<Handle> {
         self.engine_in(if self.no_engine { EngineMode::InProcess } else { EngineMode::Background }).await
     }
 
@@ -74,16 +83,24 @@ impl Context {
     /// # Errors
     /// As [`Context::engine`].
     pub async fn engine_inside(&self) -> Outcome<Handle> {
-        self.engine_in(EngineMode::InProcess).await
+        self.engine_in(EngineMode::InProcess).await.map_err(fault)
     }
 
-    async fn engine_in(&self, mode: EngineMode) -> Outcome<Handle> {
-        let options = Options { mode, passphrase: self.passphrase(), ..Options::default() };
-        let engine = Handle::join_or_start(&self.profile, options).await.map_err(fault)?;
+    async fn engine_in(&self, mode: EngineMode) -> pirushka_client::Result<Handle> {
+        let engine_command = Some(self.engine_command());
+        let options = Options { mode, passphrase: self.passphrase(), engine_command };
+        let engine = Handle::join_or_start(&self.profile, options).await?;
         if mode == EngineMode::InProcess {
             self.inside.lock().unwrap_or_else(PoisonError::into_inner).push(engine.clone());
         }
         Ok(engine)
+    }
+
+    /// This very program, as an engine of the profile.
+    fn engine_command(&self) -> Vec<OsString> {
+        let program = std::env::current_exe().map_or_else(|_| "pirushka".into(), PathBuf::into_os_string);
+        let arguments = ["--profile", self.profile.name(), "engine", "run", "--background"];
+        std::iter::once(program).chain(arguments.map(OsString::from)).collect()
     }
 
     /// Waits until the engines inside this process have ended. The libraries that they use free what they have when the

@@ -167,6 +167,7 @@ async fn dispatch(context: &Context, command: Option<Command>) -> Outcome {
         Some(Command::Backup(backup)) => commands::backup::run(context, backup).await,
         Some(Command::Peer(peer)) => commands::peer::run(context, peer).await,
         Some(Command::Config(config)) => commands::config::run(context, config).await,
+        Some(Command::Rpc(rpc)) => commands::rpc::run(context, rpc).await,
         Some(Command::Engine(Engine::Run { background })) => commands::engine::run(context, background).await,
         Some(Command::Engine(Engine::Stop)) => commands::engine::stop(context).await,
         Some(Command::Lab(lab)) => commands::lab::run(context, lab).await,

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use pirushka_client_core::Misuse;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Names a kind of failure. The text of a code (`"no_such_contact"`) never changes; faces may rely on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
@@ -97,7 +98,7 @@ impl Code {
 }
 
 /// A failure as a face shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
     /// Which kind.
     pub code: Code,

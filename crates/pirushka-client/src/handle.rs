@@ -34,8 +34,8 @@ pub struct Options {
     pub mode: EngineMode,
     /// Where to get the passphrase if the store has one and no engine is running.
     pub passphrase: Option<AskPassphrase>,
-    /// The command that runs an engine in the background; by default this program with
-    /// `--profile NAME engine run --background`.
+    /// The command that runs an engine in the background; by default `pirushka --profile NAME engine run --background`,
+    /// as the PATH finds it.
     pub engine_command: Option<Vec<std::ffi::OsString>>,
 }
 
@@ -126,7 +126,7 @@ impl Handle {
 
     /// One request, one answer, over a connection of its own for the time. A call that is dropped in the middle closes
     /// its connection, so that no answer ever goes to another question.
-    async fn call(&self, request: Request) -> Result<Done> {
+    pub(crate) async fn call(&self, request: Request) -> Result<Done> {
         let mut connection = self.connection().await?;
         let answer = connection.ask(request).await?;
         locked(&self.shared.idle).push(connection);

@@ -40,6 +40,7 @@ pub mod netcheck;
 pub mod profile;
 pub mod profiles;
 mod regular;
+pub mod rpc;
 mod rubbish;
 pub mod salvage;
 pub mod settings;

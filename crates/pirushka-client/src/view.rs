@@ -4,10 +4,11 @@ use pirushka_client_core::{
     AddingTrouble, CodeState, ContactInfo, ContactState, Failure, HomeInfo, HomeRole, HomeState,
 };
 use pirushka_client_core::{IntroPolicy, InviteInfo, Message, MessageBody, MessageState};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who I am.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IdentityView {
     /// As I call myself.
     pub name: String,
@@ -23,7 +24,7 @@ pub struct IdentityView {
 }
 
 /// Who may introduce itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "policy", rename_all = "snake_case")]
 pub enum PolicyView {
     /// Nobody.
@@ -59,7 +60,7 @@ impl From<PolicyView> for IntroPolicy {
 }
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContactView {
     /// Names the contact within this profile; never reused.
     pub id: u32,
@@ -102,7 +103,7 @@ pub struct ContactView {
 }
 
 /// Where a person stands with me.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactStateView {
     /// I introduced myself and wait for an answer.
@@ -116,7 +117,7 @@ pub enum ContactStateView {
 }
 
 /// The state of the six digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CodeView {
     /// Both sides have to be online once more.
@@ -133,7 +134,7 @@ pub enum CodeView {
 }
 
 /// Why a first contact does not get through yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TroubleView {
     /// The host name has no address.
@@ -181,7 +182,7 @@ impl TroubleView {
 }
 
 /// One row of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageView {
     /// Ascending in the order of display.
     pub id: u64,
@@ -209,7 +210,7 @@ pub struct MessageView {
 }
 
 /// How far a message has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum StateView {
     /// On my disk.
@@ -236,7 +237,7 @@ pub enum StateView {
 }
 
 /// What a row of a conversation holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BodyView {
     /// A text.
@@ -259,7 +260,7 @@ pub enum BodyView {
 }
 
 /// A conversation in the list of conversations.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChatView {
     /// The contact's id.
     pub contact: u32,
@@ -281,7 +282,7 @@ pub struct ChatView {
 }
 
 /// A stretch of a conversation, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryPage {
     #[allow(missing_docs)]
     pub messages: Vec<MessageView>,
@@ -292,7 +293,7 @@ pub struct HistoryPage {
 }
 
 /// Texts that were looked for, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FoundPage {
     #[allow(missing_docs)]
     pub hits: Vec<HitView>,
@@ -302,7 +303,7 @@ pub struct FoundPage {
 }
 
 /// A text that was looked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HitView {
     #[allow(missing_docs)]
     pub message: MessageView,
@@ -311,7 +312,7 @@ pub struct HitView {
 }
 
 /// A piece of a snippet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SnippetPart {
     #[allow(missing_docs)]
     pub text: String,
@@ -320,7 +321,7 @@ pub struct SnippetPart {
 }
 
 /// A backup that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupView {
     #[allow(missing_docs)]
     pub file: std::path::PathBuf,
@@ -333,7 +334,7 @@ pub struct BackupView {
 }
 
 /// An invite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InviteView {
     #[allow(missing_docs)]
     pub id: u32,
@@ -350,7 +351,7 @@ pub struct InviteView {
 }
 
 /// A home peer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HomeView {
     /// `host[:port]?k=...`.
     pub peer: String,
@@ -394,7 +395,7 @@ pub struct HomeView {
 }
 
 /// Where a home peer stands on the way into my CARD and out of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HomeRoleView {
     /// It has not served me yet: contacts do not know of it.
@@ -407,7 +408,7 @@ pub enum HomeRoleView {
 }
 
 /// The path to a home peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HomeStateView {
     /// On the way.
@@ -425,7 +426,7 @@ pub enum HomeStateView {
 }
 
 /// Everything `status` shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// The name of the profile (`default`).
     pub profile: String,
@@ -455,7 +456,7 @@ pub struct StatusView {
 }
 
 /// The engine that answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EngineView {
     /// Of the program.
     pub version: String,
@@ -472,7 +473,7 @@ pub struct EngineView {
 }
 
 /// Something that happened. `cursor` grows with every change of a conversation and survives restarts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventView {
@@ -542,7 +543,7 @@ pub enum EventView {
 }
 
 /// Which warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningView {
     /// An opening of the six digits did not fit.
@@ -561,10 +562,11 @@ pub enum WarningView {
 }
 
 /// How far to wait for a message of mine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitFor {
     /// On my disk: not at all.
+    #[default]
     Queued,
     /// In the RAM of the recipient's peer.
     Held,
@@ -575,7 +577,7 @@ pub enum WaitFor {
 }
 
 /// A message that was sent, as far as it has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentView {
     #[allow(missing_docs)]
     pub message: MessageView,

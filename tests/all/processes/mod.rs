@@ -18,6 +18,7 @@ mod people;
 mod plain;
 mod profiles;
 mod readme;
+mod rpc;
 mod stage;
 mod strangers;
 mod waiting;

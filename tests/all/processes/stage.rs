@@ -353,7 +353,7 @@ impl Drop for Following {
 pub(super) struct Lines(Receiver<Value>);
 
 impl Lines {
-    fn of(stdout: ChildStdout) -> Self {
+    pub(super) fn of(stdout: ChildStdout) -> Self {
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {

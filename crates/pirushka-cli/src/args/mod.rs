@@ -12,6 +12,7 @@ mod message;
 mod net;
 mod peer;
 mod profile;
+mod rpc;
 mod search;
 mod value;
 
@@ -33,6 +34,7 @@ pub use message::{Recv, Send, WaitFor};
 pub use net::Net;
 pub use peer::Peer;
 pub use profile::Profile;
+pub use rpc::Rpc;
 pub use search::Search;
 
 /// The whole command line.
@@ -129,6 +131,8 @@ pub enum Command {
     /// Settings: what they are, where they come from, and how to change them
     #[command(subcommand)]
     Config(Config),
+    /// JSON-RPC 2.0 for bots and other programs, on stdin and stdout or at a socket
+    Rpc(Rpc),
     /// The process that keeps you reachable; the first command starts it by itself
     #[command(subcommand)]
     Engine(Engine),

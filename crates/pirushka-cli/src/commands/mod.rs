@@ -17,6 +17,7 @@ pub mod peer;
 pub mod profile;
 pub mod recv;
 pub mod requests;
+pub mod rpc;
 pub mod search;
 pub mod send;
 pub mod status;

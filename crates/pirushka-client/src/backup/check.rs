@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use pirushka_client_core::{Message, Table};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::{Header, Opener, damaged};
@@ -13,7 +14,7 @@ use super::{About, Record};
 use crate::error::{Code, Error, Result};
 
 /// What is in a backup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupInfo {
     /// When it was made, Unix milliseconds.
     pub created_ms: u64,

@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -68,15 +69,15 @@ pub struct EventLine {
 }
 
 /// What a face may ask. `who` is a contact's name, fingerprint or address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Request {
-    /// [`Done::Status`].
+    /// What stands: me, my home peers, unread and waiting messages. [`Done::Status`].
     Status,
-    /// [`Done::Identity`].
+    /// Who I am. [`Done::Identity`].
     Identity,
-    /// [`Done::Nothing`].
+    /// Calls myself something else. [`Done::Nothing`].
     RenameMe { name: String },
     /// Replaces the home peer. [`Done::Nothing`].
     SetHome { peer: String },
@@ -87,37 +88,51 @@ pub enum Request {
     /// Moves from one home peer, or from all, to another. [`Done::Nothing`].
     HomeMove { from: Option<String>, to: String },
 
-    /// [`Done::Nothing`].
+    /// Says who may introduce itself to me. [`Done::Nothing`].
     PolicySet { policy: PolicyView },
-    /// [`Done::Invite`].
-    InviteNew { label: String, uses: u16, expiry_s: u64, ask: bool },
-    /// [`Done::Invites`].
+    /// Makes an address that lets people in. [`Done::Invite`].
+    InviteNew {
+        #[serde(default)]
+        label: String,
+        #[serde(default = "one")]
+        uses: u16,
+        #[serde(default = "week_s")]
+        expiry_s: u64,
+        #[serde(default)]
+        ask: bool,
+    },
+    /// All invites that still let somebody in. [`Done::Invites`].
     Invites,
-    /// [`Done::Nothing`].
+    /// Revokes an invite; holds even while the peer is down. [`Done::Nothing`].
     InviteRevoke { id: u32 },
 
-    /// [`Done::Contacts`].
+    /// Everybody, by name. [`Done::Contacts`].
     Contacts,
-    /// [`Done::Contact`].
+    /// One contact. [`Done::Contact`].
     Contact { who: String },
-    /// [`Done::Contact`].
+    /// Introduces me to the person at an address, with an invite's token if it has one. [`Done::Contact`].
     ContactAdd { address: String, name: Option<String> },
-    /// [`Done::Contact`].
+    /// The same with a first text, at most 1 KiB, which the person sees before saying yes. [`Done::Contact`].
     ContactAddSaying { address: String, name: Option<String>, text: String },
-    /// [`Done::Contact`].
+    /// Lets in who asked. [`Done::Contact`].
     ContactAccept { who: String },
-    /// [`Done::Nothing`].
+    /// Turns down who asked. [`Done::Nothing`].
     ContactRefuse { who: String },
-    /// [`Done::Contact`].
+    /// Gives a contact another name of mine. [`Done::Contact`].
     ContactRename { who: String, name: String },
-    /// [`Done::Contact`].
+    /// Takes nothing from this person any more. [`Done::Contact`].
     ContactBlock { who: String },
-    /// [`Done::Contact`].
+    /// Lifts a block. [`Done::Contact`].
     ContactUnblock { who: String },
-    /// [`Done::Nothing`].
+    /// Forgets a contact and its conversation. [`Done::Nothing`].
     ContactRemove { who: String },
     /// Answers when the contact fits `until`, or as it is when the time is over. [`Done::Contact`].
-    ContactWait { who: String, until: ContactUntil, timeout_ms: u64 },
+    ContactWait {
+        who: String,
+        until: ContactUntil,
+        #[serde(default = "patience_ms")]
+        timeout_ms: u64,
+    },
 
     /// The person compared the six digits. [`Done::Contact`].
     CodeConfirm { who: String, matches: bool },
@@ -127,15 +142,28 @@ pub enum Request {
     FingerprintConfirm { who: String, fingerprint: String },
     /// The person compared the sixty digits aloud. [`Done::Contact`].
     DigitsConfirm { who: String },
-    /// [`Done::Digits`].
+    /// The sixty digits of the two of us. [`Done::Digits`].
     SixtyDigits { who: String },
 
+    /// Sends a text: it is on the disk when the answer comes, and has come as far as `wait` if `reached` says so.
     /// [`Done::Sent`].
-    Send { who: String, text: String, wait: WaitFor, timeout_ms: u64 },
+    Send {
+        who: String,
+        text: String,
+        #[serde(default)]
+        wait: WaitFor,
+        #[serde(default = "patience_ms")]
+        timeout_ms: u64,
+    },
     /// Waits for a message that was sent before. [`Done::Sent`].
-    Wait { message: u64, wait: WaitFor, timeout_ms: u64 },
+    Wait {
+        message: u64,
+        wait: WaitFor,
+        #[serde(default = "patience_ms")]
+        timeout_ms: u64,
+    },
 
-    /// [`Done::Chats`].
+    /// All conversations, the newest first. [`Done::Chats`].
     Chats,
     /// The rows before an id, those around one or behind one, or the newest. [`Done::History`].
     History {
@@ -145,6 +173,7 @@ pub enum Request {
         around: Option<u64>,
         #[serde(default)]
         after: Option<u64>,
+        #[serde(default = "page")]
         limit: u32,
     },
     /// The newest texts (before an id) with these words, in one conversation or in all. [`Done::Found`].
@@ -153,23 +182,30 @@ pub enum Request {
         who: Option<String>,
         #[serde(default)]
         before: Option<u64>,
+        #[serde(default = "page")]
         limit: u32,
     },
     /// The person has seen this message and all before it. [`Done::Nothing`].
     MarkSeen { who: String, up_to: u64 },
 
-    /// Until then, Unix milliseconds; 0: until it is unmuted; nothing: not any more. [`Done::Contact`].
+    /// Lets a conversation disturb nobody until then, Unix milliseconds; 0: until it is unmuted; nothing: not any more.
+    /// [`Done::Contact`].
     Mute { who: String, until_ms: Option<u64> },
     /// Messages from now on disappear so long after they were seen; 0: they stay. [`Done::Contact`].
     Expire { who: String, after_s: u64 },
 
     /// Writes a backup to an absolute path; without a passphrase, with a new recovery key. [`Done::Backup`].
-    BackupCreate { path: PathBuf, passphrase: Option<Hidden>, replace: bool },
+    BackupCreate {
+        path: PathBuf,
+        passphrase: Option<Hidden>,
+        #[serde(default)]
+        replace: bool,
+    },
 
     /// The identity alone, sealed with a passphrase. [`Done::Secret`].
     IdentityExport { passphrase: Hidden },
 
-    /// The connection becomes a stream of events.
+    /// Tells events from here on; another subscription takes the place of this one.
     Subscribe { from: Since },
     /// The engine ends when it has answered. [`Done::Nothing`].
     Stop,
@@ -178,9 +214,28 @@ pub enum Request {
     Unknown,
 }
 
+fn one() -> u16 {
+    1
+}
+
+fn week_s() -> u64 {
+    7 * 24 * 3600
+}
+
+/// How long is waited when nobody says.
+fn patience_ms() -> u64 {
+    30_000
+}
+
+/// Rows, when nobody says how many.
+fn page() -> u32 {
+    50
+}
+
 /// A secret on its way through the socket, which only this user can reach. Never printed, zeroised when dropped.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Hidden(pub Zeroizing<String>);
 
 impl std::fmt::Debug for Hidden {
@@ -202,7 +257,7 @@ impl From<Hidden> for String {
 }
 
 /// What to wait for at a contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactUntil {
     /// We can write to each other.
@@ -214,7 +269,7 @@ pub enum ContactUntil {
 }
 
 /// Where a stream of events begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Since {
     /// Now.
@@ -236,7 +291,7 @@ pub enum Answer {
 }
 
 /// What was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Done {

@@ -120,7 +120,7 @@ async fn asked(ask: Option<AskPassphrase>) -> Result<Zeroizing<String>> {
 
 /// Starts an engine in a process of its own and waits until it is ready.
 async fn start(profile: &Profile, passphrase: Option<&Zeroizing<String>>, command: Option<&[OsString]>) -> Result<()> {
-    let mut command = background_command(profile, command)?;
+    let mut command = background_command(profile, command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log(profile));
     let failed = |e| Error::io(Code::Engine, "starting the engine", &e);
     let mut child = command.spawn().map_err(failed)?;
@@ -163,16 +163,16 @@ fn silent(profile: &Profile) -> Error {
         .with_remedy(format!("see {}, or use --no-engine", profile.log_path().display()))
 }
 
-fn background_command(profile: &Profile, command: Option<&[OsString]>) -> Result<tokio::process::Command> {
+fn background_command(profile: &Profile, command: Option<&[OsString]>) -> tokio::process::Command {
     if let Some([program, arguments @ ..]) = command {
         let mut command = tokio::process::Command::new(program);
         command.args(arguments);
-        return Ok(command);
+        return command;
     }
-    let program = std::env::current_exe().map_err(|e| Error::io(Code::Engine, "finding this program", &e))?;
-    let mut command = tokio::process::Command::new(program);
+    // Not the program that runs here: a bot would start itself again and again.
+    let mut command = tokio::process::Command::new("pirushka");
     command.args(["--profile", profile.name(), "engine", "run", "--background"]);
-    Ok(command)
+    command
 }
 
 /// What the engine says beside its answers goes into a file that is begun anew when it has grown to 1 MiB.

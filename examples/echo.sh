@@ -1,0 +1,3 @@
+#!/bin/sh
+# A bot that says back what it hears. A message counts as read when the command has done its work.
+exec pirushka recv --follow --exec 'pirushka send "$PIRUSHKA_FINGERPRINT" -- "$PIRUSHKA_TEXT" >&2'
