@@ -2,11 +2,15 @@
 
 from pirushka import Pirushka
 
-with Pirushka() as me:
+
+def echo(me: Pirushka) -> None:
     for event in me.events("unseen"):
-        message = event.get("message")
-        if event["event"] != "message" or message["outgoing"] or message["body"]["kind"] != "text":
-            continue
-        me.send(who=message["fingerprint"], text=message["body"]["text"])
-        # Until here it is told again, whatever dies.
-        me.mark_seen(who=message["fingerprint"], up_to=message["id"])
+        if event["event"] == "message" and not event["message"]["outgoing"]:
+            who, body = event["message"]["fingerprint"], event["message"]["body"]
+            if body["kind"] == "text":
+                me.send(who=who, text=body["text"])
+            me.mark_seen(who=who, up_to=event["message"]["id"])  # Until here it is told again, whatever dies.
+
+
+with Pirushka() as me:
+    echo(me)

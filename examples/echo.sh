@@ -1,3 +1,5 @@
 #!/bin/sh
 # A bot that says back what it hears. A message counts as read when the command has done its work.
-exec pirushka recv --follow --exec 'pirushka send "$PIRUSHKA_FINGERPRINT" -- "$PIRUSHKA_TEXT" >&2'
+until pirushka recv --follow --exec 'pirushka send "$PIRUSHKA_FINGERPRINT" -- "$PIRUSHKA_TEXT" >&2'; do
+    sleep 1
+done

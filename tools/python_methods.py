@@ -39,7 +39,8 @@ def a_type(schema):
 
 
 def union(hints):
-    hints = list(dict.fromkeys(hints))
+    apart = (one for hint in hints for one in (hint[6:-1].split(", ") if hint.startswith("Union[") else [hint]))
+    hints = list(dict.fromkeys(apart))
     return hints[0] if len(hints) == 1 else f"Union[{', '.join(hints)}]"
 
 
@@ -81,11 +82,13 @@ def a_method(method):
     arguments = ["self"] + (["*"] if params else [])
     for param in params:
         hint = a_type(param["schema"])
-        arguments.append(f"{names[param['name']]}: " + (hint if param["required"] else f"Union[{hint}, None] = None"))
-    yield f"    def {method['name']}({', '.join(arguments)}) -> {a_type(method['result']['schema'])}:"
+        arguments.append(f"{names[param['name']]}: " + (hint if param["required"] else f"{union([hint, 'None'])} = None"))
+    result = a_type(method["result"]["schema"])
+    yield f"    def {method['name']}({', '.join(arguments)}) -> {result}:"
     yield f'        """{method["description"]}"""'
     given = ", ".join(f"{name!r}: {argument}" for name, argument in names.items())
-    yield f"        return self.call({method['name']!r}, _given({{{given}}}))"
+    yield f"        result: {result} = self.call({method['name']!r}, _given({{{given}}}))"
+    yield "        return result"
     yield ""
 
 

@@ -10,6 +10,8 @@ _BodyView1 = TypedDict("_BodyView1", {'kind': Literal['gap'], 'missing': int})
 _BodyView2 = TypedDict("_BodyView2", {'kind': Literal['needs_newer_version']})
 _BodyView3 = TypedDict("_BodyView3", {'after_s': int, 'kind': Literal['expire']})
 BodyView = Union["_BodyView0", "_BodyView1", "_BodyView2", "_BodyView3"]
+_Broken0 = TypedDict("_Broken0", {'code': "Code", 'event': Literal['broken'], 'remedy': NotRequired[Union[str, None]], 'text': str})
+Broken = "_Broken0"
 ChatView = TypedDict("ChatView", {'contact': int, 'expire_s': NotRequired[Union[int, None]], 'last': NotRequired[Union["MessageView", None]], 'looks_like': NotRequired[Union[str, None]], 'muted_until_ms': NotRequired[Union[int, None]], 'name': str, 'unread': int})
 Code = Union[Literal['bad_input'], Literal['config'], Literal['not_writable'], Literal['no_profile'], Literal['profile_exists'], Literal['profile_locked'], Literal['passphrase_needed'], Literal['backup_secret'], Literal['backup_damaged'], Literal['backup_truncated'], Literal['wrong_key'], Literal['key_missing'], Literal['damaged'], Literal['newer_store'], Literal['disk_full'], Literal['dns'], Literal['no_answer'], Literal['peer_key'], Literal['peer_version'], Literal['refused'], Literal['invite_needed'], Literal['timed_out'], Literal['security'], Literal['no_such_contact'], Literal['no_such_message'], Literal['no_such_invite'], Literal['engine'], Literal['unexpected']]
 _CodeView0 = TypedDict("_CodeView0", {'state': Literal['pending']})
@@ -77,152 +79,190 @@ class Methods:
 
     def status(self) -> "StatusView":
         """What stands: me, my home peers, unread and waiting messages."""
-        return self.call('status', _given({}))
+        result: "StatusView" = self.call('status', _given({}))
+        return result
 
     def identity(self) -> "IdentityView":
         """Who I am."""
-        return self.call('identity', _given({}))
+        result: "IdentityView" = self.call('identity', _given({}))
+        return result
 
     def rename_me(self, *, name: str) -> None:
         """Calls myself something else."""
-        return self.call('rename_me', _given({'name': name}))
+        result: None = self.call('rename_me', _given({'name': name}))
+        return result
 
     def set_home(self, *, peer: str) -> None:
         """Replaces the home peer."""
-        return self.call('set_home', _given({'peer': peer}))
+        result: None = self.call('set_home', _given({'peer': peer}))
+        return result
 
     def home_add(self, *, peer: str) -> None:
         """One more home peer."""
-        return self.call('home_add', _given({'peer': peer}))
+        result: None = self.call('home_add', _given({'peer': peer}))
+        return result
 
     def home_remove(self, *, peer: str) -> None:
         """Leaves a home peer, by address or `host[:port]`."""
-        return self.call('home_remove', _given({'peer': peer}))
+        result: None = self.call('home_remove', _given({'peer': peer}))
+        return result
 
-    def home_move(self, *, to: str, from_: Union[Union[str, None], None] = None) -> None:
+    def home_move(self, *, to: str, from_: Union[str, None] = None) -> None:
         """Moves from one home peer, or from all, to another."""
-        return self.call('home_move', _given({'to': to, 'from': from_}))
+        result: None = self.call('home_move', _given({'to': to, 'from': from_}))
+        return result
 
     def policy_set(self, *, policy: "PolicyView") -> None:
         """Says who may introduce itself to me."""
-        return self.call('policy_set', _given({'policy': policy}))
+        result: None = self.call('policy_set', _given({'policy': policy}))
+        return result
 
     def invite_new(self, *, ask: Union[bool, None] = None, expiry_s: Union[int, None] = None, label: Union[str, None] = None, uses: Union[int, None] = None) -> "InviteView":
         """Makes an address that lets people in."""
-        return self.call('invite_new', _given({'ask': ask, 'expiry_s': expiry_s, 'label': label, 'uses': uses}))
+        result: "InviteView" = self.call('invite_new', _given({'ask': ask, 'expiry_s': expiry_s, 'label': label, 'uses': uses}))
+        return result
 
     def invites(self) -> list["InviteView"]:
         """All invites that still let somebody in."""
-        return self.call('invites', _given({}))
+        result: list["InviteView"] = self.call('invites', _given({}))
+        return result
 
     def invite_revoke(self, *, id: int) -> None:
         """Revokes an invite; holds even while the peer is down."""
-        return self.call('invite_revoke', _given({'id': id}))
+        result: None = self.call('invite_revoke', _given({'id': id}))
+        return result
 
     def contacts(self) -> list["ContactView"]:
         """Everybody, by name."""
-        return self.call('contacts', _given({}))
+        result: list["ContactView"] = self.call('contacts', _given({}))
+        return result
 
     def contact(self, *, who: str) -> "ContactView":
         """One contact."""
-        return self.call('contact', _given({'who': who}))
+        result: "ContactView" = self.call('contact', _given({'who': who}))
+        return result
 
-    def contact_add(self, *, address: str, name: Union[Union[str, None], None] = None) -> "ContactView":
+    def contact_add(self, *, address: str, name: Union[str, None] = None) -> "ContactView":
         """Introduces me to the person at an address, with an invite's token if it has one."""
-        return self.call('contact_add', _given({'address': address, 'name': name}))
+        result: "ContactView" = self.call('contact_add', _given({'address': address, 'name': name}))
+        return result
 
-    def contact_add_saying(self, *, address: str, text: str, name: Union[Union[str, None], None] = None) -> "ContactView":
+    def contact_add_saying(self, *, address: str, text: str, name: Union[str, None] = None) -> "ContactView":
         """The same with a first text, at most 1 KiB, which the person sees before saying yes."""
-        return self.call('contact_add_saying', _given({'address': address, 'text': text, 'name': name}))
+        result: "ContactView" = self.call('contact_add_saying', _given({'address': address, 'text': text, 'name': name}))
+        return result
 
     def contact_accept(self, *, who: str) -> "ContactView":
         """Lets in who asked."""
-        return self.call('contact_accept', _given({'who': who}))
+        result: "ContactView" = self.call('contact_accept', _given({'who': who}))
+        return result
 
     def contact_refuse(self, *, who: str) -> None:
         """Turns down who asked."""
-        return self.call('contact_refuse', _given({'who': who}))
+        result: None = self.call('contact_refuse', _given({'who': who}))
+        return result
 
     def contact_rename(self, *, name: str, who: str) -> "ContactView":
         """Gives a contact another name of mine."""
-        return self.call('contact_rename', _given({'name': name, 'who': who}))
+        result: "ContactView" = self.call('contact_rename', _given({'name': name, 'who': who}))
+        return result
 
     def contact_block(self, *, who: str) -> "ContactView":
         """Takes nothing from this person any more."""
-        return self.call('contact_block', _given({'who': who}))
+        result: "ContactView" = self.call('contact_block', _given({'who': who}))
+        return result
 
     def contact_unblock(self, *, who: str) -> "ContactView":
         """Lifts a block."""
-        return self.call('contact_unblock', _given({'who': who}))
+        result: "ContactView" = self.call('contact_unblock', _given({'who': who}))
+        return result
 
     def contact_remove(self, *, who: str) -> None:
         """Forgets a contact and its conversation."""
-        return self.call('contact_remove', _given({'who': who}))
+        result: None = self.call('contact_remove', _given({'who': who}))
+        return result
 
     def contact_wait(self, *, until: "ContactUntil", who: str, timeout_ms: Union[int, None] = None) -> "ContactView":
         """Answers when the contact fits `until`, or as it is when the time is over."""
-        return self.call('contact_wait', _given({'until': until, 'who': who, 'timeout_ms': timeout_ms}))
+        result: "ContactView" = self.call('contact_wait', _given({'until': until, 'who': who, 'timeout_ms': timeout_ms}))
+        return result
 
     def code_confirm(self, *, matches: bool, who: str) -> "ContactView":
         """The person compared the six digits."""
-        return self.call('code_confirm', _given({'matches': matches, 'who': who}))
+        result: "ContactView" = self.call('code_confirm', _given({'matches': matches, 'who': who}))
+        return result
 
     def code_rerun(self, *, who: str) -> "ContactView":
         """Another run of the six digits."""
-        return self.call('code_rerun', _given({'who': who}))
+        result: "ContactView" = self.call('code_rerun', _given({'who': who}))
+        return result
 
     def fingerprint_confirm(self, *, fingerprint: str, who: str) -> bool:
         """The person compared a QR code or the whole fingerprint."""
-        return self.call('fingerprint_confirm', _given({'fingerprint': fingerprint, 'who': who}))
+        result: bool = self.call('fingerprint_confirm', _given({'fingerprint': fingerprint, 'who': who}))
+        return result
 
     def digits_confirm(self, *, who: str) -> "ContactView":
         """The person compared the sixty digits aloud."""
-        return self.call('digits_confirm', _given({'who': who}))
+        result: "ContactView" = self.call('digits_confirm', _given({'who': who}))
+        return result
 
     def sixty_digits(self, *, who: str) -> str:
         """The sixty digits of the two of us."""
-        return self.call('sixty_digits', _given({'who': who}))
+        result: str = self.call('sixty_digits', _given({'who': who}))
+        return result
 
     def send(self, *, text: str, who: str, timeout_ms: Union[int, None] = None, wait: Union["WaitFor", None] = None) -> "SentView":
         """Sends a text: it is on the disk when the answer comes, and has come as far as `wait` if `reached` says so."""
-        return self.call('send', _given({'text': text, 'who': who, 'timeout_ms': timeout_ms, 'wait': wait}))
+        result: "SentView" = self.call('send', _given({'text': text, 'who': who, 'timeout_ms': timeout_ms, 'wait': wait}))
+        return result
 
     def wait(self, *, message: int, wait: "WaitFor", timeout_ms: Union[int, None] = None) -> "SentView":
         """Waits for a message that was sent before."""
-        return self.call('wait', _given({'message': message, 'wait': wait, 'timeout_ms': timeout_ms}))
+        result: "SentView" = self.call('wait', _given({'message': message, 'wait': wait, 'timeout_ms': timeout_ms}))
+        return result
 
     def chats(self) -> list["ChatView"]:
         """All conversations, the newest first."""
-        return self.call('chats', _given({}))
+        result: list["ChatView"] = self.call('chats', _given({}))
+        return result
 
-    def history(self, *, who: str, after: Union[Union[int, None], None] = None, around: Union[Union[int, None], None] = None, before: Union[Union[int, None], None] = None, limit: Union[int, None] = None) -> "HistoryPage":
+    def history(self, *, who: str, after: Union[int, None] = None, around: Union[int, None] = None, before: Union[int, None] = None, limit: Union[int, None] = None) -> "HistoryPage":
         """The rows before an id, those around one or behind one, or the newest."""
-        return self.call('history', _given({'who': who, 'after': after, 'around': around, 'before': before, 'limit': limit}))
+        result: "HistoryPage" = self.call('history', _given({'who': who, 'after': after, 'around': around, 'before': before, 'limit': limit}))
+        return result
 
-    def search(self, *, text: str, before: Union[Union[int, None], None] = None, limit: Union[int, None] = None, who: Union[Union[str, None], None] = None) -> "FoundPage":
+    def search(self, *, text: str, before: Union[int, None] = None, limit: Union[int, None] = None, who: Union[str, None] = None) -> "FoundPage":
         """The newest texts (before an id) with these words, in one conversation or in all."""
-        return self.call('search', _given({'text': text, 'before': before, 'limit': limit, 'who': who}))
+        result: "FoundPage" = self.call('search', _given({'text': text, 'before': before, 'limit': limit, 'who': who}))
+        return result
 
     def mark_seen(self, *, up_to: int, who: str) -> None:
         """The person has seen this message and all before it."""
-        return self.call('mark_seen', _given({'up_to': up_to, 'who': who}))
+        result: None = self.call('mark_seen', _given({'up_to': up_to, 'who': who}))
+        return result
 
-    def mute(self, *, who: str, until_ms: Union[Union[int, None], None] = None) -> "ContactView":
+    def mute(self, *, who: str, until_ms: Union[int, None] = None) -> "ContactView":
         """Lets a conversation disturb nobody until then, Unix milliseconds; 0: until it is unmuted; nothing: not any more."""
-        return self.call('mute', _given({'who': who, 'until_ms': until_ms}))
+        result: "ContactView" = self.call('mute', _given({'who': who, 'until_ms': until_ms}))
+        return result
 
     def expire(self, *, after_s: int, who: str) -> "ContactView":
         """Messages from now on disappear so long after they were seen; 0: they stay."""
-        return self.call('expire', _given({'after_s': after_s, 'who': who}))
+        result: "ContactView" = self.call('expire', _given({'after_s': after_s, 'who': who}))
+        return result
 
-    def backup_create(self, *, path: str, passphrase: Union[Union["Hidden", None], None] = None, replace: Union[bool, None] = None) -> "BackupView":
+    def backup_create(self, *, path: str, passphrase: Union["Hidden", None] = None, replace: Union[bool, None] = None) -> "BackupView":
         """Writes a backup to an absolute path; without a passphrase, with a new recovery key."""
-        return self.call('backup_create', _given({'path': path, 'passphrase': passphrase, 'replace': replace}))
+        result: "BackupView" = self.call('backup_create', _given({'path': path, 'passphrase': passphrase, 'replace': replace}))
+        return result
 
     def identity_export(self, *, passphrase: "Hidden") -> "Hidden":
         """The identity alone, sealed with a passphrase."""
-        return self.call('identity_export', _given({'passphrase': passphrase}))
+        result: "Hidden" = self.call('identity_export', _given({'passphrase': passphrase}))
+        return result
 
     def subscribe(self, *, from_: "Since") -> None:
         """Tells events from here on; another subscription takes the place of this one."""
-        return self.call('subscribe', _given({'from': from_}))
+        result: None = self.call('subscribe', _given({'from': from_}))
+        return result

@@ -238,7 +238,7 @@ impl Connection {
         match line::read(&mut self.reader).await {
             Ok(Line::Object(Hello::Greeting(greeting))) => Ok(Some(greeting)),
             Ok(Line::Object(Hello::Refusal(AnswerLine { answer: Answer::Error(error), .. }))) => Err(error),
-            Ok(Line::End) | Err(_) => Ok(None),
+            Ok(Line::Cut | Line::End) | Err(_) => Ok(None),
             Ok(Line::Object(_) | Line::Nonsense(_) | Line::TooLong) => {
                 Err(Error::new(Code::Engine, "what listens at the engine's socket is not an engine"))
             }
@@ -272,7 +272,7 @@ impl Connection {
             Ok(Line::Object(line)) => Ok(line),
             Ok(Line::Nonsense(why)) => Err(damaged(&why)),
             Ok(Line::TooLong) => Err(damaged("a line is too long")),
-            Ok(Line::End) | Err(_) => Err(gone()),
+            Ok(Line::Cut | Line::End) | Err(_) => Err(gone()),
         }
     }
 }
@@ -568,7 +568,7 @@ impl Subscription {
             Ok(Line::Object(StreamLine::Answer(_)) | Line::Nonsense(_) | Line::TooLong) => {
                 Err(Error::new(Code::Engine, "the engine's stream of events is damaged"))
             }
-            Ok(Line::End) | Err(_) => Err(gone()),
+            Ok(Line::Cut | Line::End) | Err(_) => Err(gone()),
         }
     }
 }

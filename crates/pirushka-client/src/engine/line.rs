@@ -22,6 +22,8 @@ pub(crate) enum Line<T> {
     Nonsense(String),
     /// More than [`LINE_MAX`]: the rest of the connection cannot be understood.
     TooLong,
+    /// The other side has ended in the middle of a line.
+    Cut,
     /// The other side has ended.
     End,
 }
@@ -32,9 +34,10 @@ pub(crate) async fn read<T: DeserializeOwned>(from: &mut (impl AsyncBufRead + Un
     if line.len() > LINE_MAX {
         return Ok(Line::TooLong);
     }
-    // What is cut in the middle by the end of the connection is nothing.
-    if line.pop() != Some(b'\n') {
-        return Ok(Line::End);
+    match line.pop() {
+        Some(b'\n') => {}
+        Some(_) => return Ok(Line::Cut),
+        None => return Ok(Line::End),
     }
     Ok(match serde_json::from_slice(&line) {
         Ok(object) => Line::Object(object),
@@ -61,6 +64,7 @@ mod tests {
         let mut bytes: &[u8] = b"[1]\n{\n[2";
         assert!(matches!(read::<Vec<u8>>(&mut bytes).await.unwrap(), Line::Object(list) if list == [1]));
         assert!(matches!(read::<Vec<u8>>(&mut bytes).await.unwrap(), Line::Nonsense(_)));
+        assert!(matches!(read::<Vec<u8>>(&mut bytes).await.unwrap(), Line::Cut));
         assert!(matches!(read::<Vec<u8>>(&mut bytes).await.unwrap(), Line::End));
         let long = vec![b'x'; LINE_MAX + 10];
         assert!(matches!(read::<Vec<u8>>(&mut long.as_slice()).await.unwrap(), Line::TooLong));

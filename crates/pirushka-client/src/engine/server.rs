@@ -92,7 +92,8 @@ async fn converse(
             Line::TooLong => {
                 return say(writer, Err(bad("a line is too long"))).await;
             }
-            Line::End => return Ok(()),
+            // What is cut in the middle by the end of the connection is nothing.
+            Line::Cut | Line::End => return Ok(()),
         };
         say(writer, outcome).await?;
     }

@@ -14,7 +14,7 @@ use super::core::Core;
 use super::line;
 use super::protocol::{Answer, AnswerLine, EventLine, PROTOCOL, Since};
 use crate::driver::Told;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::store::Change;
 use crate::view::EventView;
 
@@ -49,6 +49,7 @@ async fn tell(core: &Core, from: Since, writer: &mut (impl AsyncWrite + Unpin)) 
     let newest = core.read(|reader| reader.cursor()).await?;
     let mut cursor = match from {
         Since::Now => newest,
+        Since::Cursor(cursor) if cursor > newest => return Err(ahead(cursor, newest)),
         Since::Cursor(cursor) => cursor,
         Since::Unseen => {
             if let Err(error) = tell_unseen(core, newest, writer).await? {
@@ -64,6 +65,12 @@ async fn tell(core: &Core, from: Since, writer: &mut (impl AsyncWrite + Unpin)) 
         return Ok(Err(error));
     }
     live(core, &mut told, cursor, writer).await
+}
+
+/// Of another profile, or from before a backup was restored: nothing would be told until the numbers meet.
+fn ahead(cursor: u64, newest: u64) -> Error {
+    Error::new(Code::BadInput, format!("the cursor {cursor} is ahead of this profile's newest change, {newest}"))
+        .with_remedy("subscribe from \"unseen\"")
 }
 
 async fn tell_unseen(core: &Core, until: u64, writer: &mut (impl AsyncWrite + Unpin)) -> Result<io::Result<()>> {

@@ -4,7 +4,7 @@ use jsonrpsee_types::error::{
     INVALID_PARAMS_CODE, INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE, OVERSIZED_REQUEST_CODE, PARSE_ERROR_CODE,
 };
 use jsonrpsee_types::{ErrorObjectOwned, Id, InvalidRequest, Notification, Response, ResponsePayload};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,9 @@ use crate::error::Error;
 
 /// The number of everything that goes wrong in Pirushka; which of it, `data.code` says.
 pub const FAILED: i32 = jsonrpsee_types::error::CALL_EXECUTION_FAILED_CODE;
+
+/// Calls in a batch, which is answered in one line.
+const BATCH_MAX: usize = 64;
 
 /// What an answer holds.
 pub(super) type Outcome = Result<Value, ErrorObjectOwned>;
@@ -39,7 +42,9 @@ pub(super) fn of_line(line: &RawValue) -> (Vec<Call>, bool) {
         return (vec![of_object(line.get())], false);
     }
     match serde_json::from_str::<Vec<&RawValue>>(line.get()) {
-        Ok(batch) if !batch.is_empty() => (batch.into_iter().map(|one| of_object(one.get())).collect(), true),
+        Ok(batch) if (1..=BATCH_MAX).contains(&batch.len()) => {
+            (batch.into_iter().map(|one| of_object(one.get())).collect(), true)
+        }
         _ => (vec![invalid(Id::Null)], false),
     }
 }
@@ -70,12 +75,26 @@ fn of_object(text: &str) -> Call {
 
 /// Whoever gives an id that is none wants an answer.
 fn has_id(text: &str) -> bool {
-    serde_json::from_str::<Map<String, Value>>(text).is_ok_and(|object| object.contains_key("id"))
+    #[derive(Deserialize)]
+    struct Numbered<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    serde_json::from_str::<Numbered<'_>>(text).map_or(true, |call| call.id.is_some())
+}
+
+/// A line that the end of the connection cut off: nobody knows whether it was whole.
+pub(super) fn cut() -> Call {
+    Call {
+        id: Some(Id::Null),
+        what: Err(error(PARSE_ERROR_CODE, "the last line does not end; it was not carried out")),
+    }
 }
 
 fn invalid(id: Id<'static>) -> Call {
-    let why = r#"expected {"jsonrpc":"2.0","id":1,"method":"...","params":{...}}"#;
-    Call { id: Some(id), what: Err(error(INVALID_REQUEST_CODE, why)) }
+    let why =
+        r#"expected {"jsonrpc":"2.0","id":1,"method":"...","params":{...}} with a string or a whole number as id"#;
+    Call { id: Some(id), what: Err(error(INVALID_REQUEST_CODE, format!("{why}, or 1 to {BATCH_MAX} of these"))) }
 }
 
 fn ask(method: &str, params: Option<&RawValue>) -> Result<Ask, ErrorObjectOwned> {
@@ -86,7 +105,7 @@ fn ask(method: &str, params: Option<&RawValue>) -> Result<Ask, ErrorObjectOwned>
     let mut object = match params.map(|params| serde_json::from_str::<Option<Map<String, Value>>>(params.get())) {
         None => Map::new(),
         Some(Ok(object)) => object.unwrap_or_default(),
-        Some(Err(_)) => return Err(error(INVALID_PARAMS_CODE, "parameters are by name: an object")),
+        Some(Err(why)) => return Err(error(INVALID_PARAMS_CODE, format!("parameters are by name, an object: {why}"))),
     };
     if let Some(name) = object.keys().find(|name| !known.contains(name)) {
         let near = nearest(name, known.iter().map(String::as_str));
@@ -94,10 +113,9 @@ fn ask(method: &str, params: Option<&RawValue>) -> Result<Ask, ErrorObjectOwned>
         return Err(error(INVALID_PARAMS_CODE, format!("{method} has no parameter \"{}\"{hint}", brief(name))));
     }
     object.insert("do".into(), method.into());
-    match Request::deserialize_from(object) {
-        Ok(request) => Ok(Ask::Engine(request)),
-        Err(why) => Err(error(INVALID_PARAMS_CODE, format!("{method}: {why}"))),
-    }
+    serde_json::from_value(Value::Object(object))
+        .map(Ask::Engine)
+        .map_err(|why| error(INVALID_PARAMS_CODE, format!("{method}: {why}")))
 }
 
 fn no_method(method: &str) -> ErrorObjectOwned {
@@ -109,17 +127,11 @@ fn no_method(method: &str) -> ErrorObjectOwned {
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = brief(wrong);
     let distance = |name: &&str| strsim::damerau_levenshtein(name, &wrong);
-    names.min_by_key(distance).filter(|name| distance(name) <= 3)
+    names.min_by_key(distance).filter(|name| distance(name) <= 3.min(name.len() / 2))
 }
 
 fn brief(text: &str) -> String {
     text.chars().take(80).collect()
-}
-
-impl Request {
-    fn deserialize_from(object: Map<String, Value>) -> serde_json::Result<Self> {
-        serde_json::from_value(Value::Object(object))
-    }
 }
 
 fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
@@ -186,6 +198,10 @@ mod tests {
         assert!(calls(r#"{"jsonrpc":"2.0","method":"status"}"#).0[0].id.is_none());
         assert_eq!(calls(r#"{"jsonrpc":"2.0","id":null,"method":"status"}"#).0[0].id, Some(Id::Null));
         assert_eq!(refused(r#"{"jsonrpc":"2.0","id":{},"method":"status"}"#).0, INVALID_REQUEST_CODE);
+        for id in [r#""\ud800""#, "-5", "1.5"] {
+            let call = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"send","params":{{"who":"bob","text":"x"}}}}"#);
+            assert_eq!(refused(&call).0, INVALID_REQUEST_CODE, "{id}");
+        }
         assert_eq!(refused(r#"{"id":1,"method":"status"}"#).0, INVALID_REQUEST_CODE);
         assert_eq!(refused("7").0, INVALID_REQUEST_CODE);
         assert_eq!(refused("[]").0, INVALID_REQUEST_CODE);
@@ -195,6 +211,7 @@ mod tests {
     fn a_batch_is_its_calls_in_order() {
         let (calls, is_batch) = calls(r#"[{"jsonrpc":"2.0","id":"a","method":"status"},3]"#);
         assert!(is_batch && calls.len() == 2 && calls[0].what.is_ok() && calls[1].what.is_err());
+        assert_eq!(refused(&format!("[{}1]", "1,".repeat(BATCH_MAX))).0, INVALID_REQUEST_CODE);
     }
 
     #[test]

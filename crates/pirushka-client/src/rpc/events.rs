@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use jsonrpsee_types::Notification;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::{Engine, calls};
 use crate::engine::protocol::Since;
 use crate::error::{Code, Error, Result};
+use crate::handle::Subscription;
 use crate::view::EventView;
 
 /// The name of the notification.
@@ -22,48 +24,78 @@ const REJOIN_FIRST: Duration = Duration::from_millis(100);
 /// An engine that lived this long was a sound one.
 const SOUND: Duration = Duration::from_secs(10);
 
-/// Tells until the reader goes, the engine is stopped, or no engine can be had any more.
-pub(super) async fn tell(engine: Engine, since: Since, out: mpsc::Sender<Vec<u8>>) {
-    let mut follower = Follower { since, told: BTreeSet::new() };
-    let mut tries = 0;
-    loop {
-        let begun = Instant::now();
-        let Err(error) = follower.follow(&engine, &out).await else { return };
-        tries = if begun.elapsed() > SOUND { 0 } else { tries + 1 };
-        if error.code != Code::Engine || tries > REJOINS {
-            return broken(&error, &out).await;
-        }
-        engine.forget().await;
-        tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(tries)).await;
-    }
-}
-
-/// How far somebody has come.
-struct Follower {
+/// A subscription that the engine has taken up.
+pub(super) struct Follower {
+    engine: Engine,
     since: Since,
     /// Messages told before everything older was: whoever begins again there is told them once.
     told: BTreeSet<u64>,
+    events: Subscription,
+    /// What the engine told first.
+    first: Option<EventView>,
+}
+
+/// Subscribes, and waits until the engine tells something: what happens from now on is told.
+pub(super) async fn begin(engine: Engine, since: Since) -> Result<Follower> {
+    let (events, first) = open(&engine, since).await?;
+    Ok(Follower { engine, since, told: BTreeSet::new(), events, first })
+}
+
+async fn open(engine: &Engine, since: Since) -> Result<(Subscription, Option<EventView>)> {
+    let mut events = engine.subscribe(since).await?;
+    let first = events.next().await?;
+    Ok((events, first))
 }
 
 impl Follower {
-    async fn follow(&mut self, engine: &Engine, out: &mpsc::Sender<Vec<u8>>) -> Result<()> {
-        let mut events = engine.subscribe(self.since).await?;
-        let mut is_caught_up = !matches!(self.since, Since::Unseen);
-        while let Some(event) = events.next().await? {
-            if !self.is_told_before(&event) {
-                let is_last = event == EventView::Stopping;
-                let line = calls::line(&Notification::new(EVENT.into(), &event));
-                if out.send(line).await.is_err() || is_last {
-                    return Ok(());
+    /// Tells until the reader goes, the engine is stopped, or no engine can be had any more.
+    pub(super) async fn tell(mut self, out: mpsc::Sender<Vec<u8>>) {
+        let mut tries = 0;
+        loop {
+            let begun = Instant::now();
+            let Err(mut error) = self.follow(&out).await else { return };
+            tries = if begun.elapsed() > SOUND { 0 } else { tries };
+            // Until one is there again.
+            loop {
+                tries += 1;
+                if error.code != Code::Engine || tries > REJOINS {
+                    let Error { code, message: text, remedy } = error;
+                    return say(&out, Broken::Broken { code, text, remedy }).await;
+                }
+                tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(tries)).await;
+                self.engine.forget().await;
+                match open(&self.engine, self.since).await {
+                    Ok((events, first)) => {
+                        (self.events, self.first) = (events, first);
+                        break;
+                    }
+                    Err(another) => error = another,
                 }
             }
+            // What is no message has no cursor, and may have been missed.
+            say(&out, EventView::Lagged).await;
+        }
+    }
+
+    async fn follow(&mut self, out: &mpsc::Sender<Vec<u8>>) -> Result<()> {
+        let mut is_caught_up = !matches!(self.since, Since::Unseen);
+        loop {
+            let next = match self.first.take() {
+                Some(first) => Some(first),
+                None => self.events.next().await?,
+            };
+            let Some(event) = next else { return Ok(()) };
             is_caught_up |= matches!(event, EventView::CaughtUp { .. });
-            if let Some(cursor) = cursor(&event).filter(|_| is_caught_up) {
+            let cursor = cursor(&event).filter(|_| is_caught_up);
+            let is_last = event == EventView::Stopping;
+            if !self.is_told_before(&event) && !tell_one(out, event).await || is_last {
+                return Ok(());
+            }
+            if let Some(cursor) = cursor {
                 self.since = Since::Cursor(cursor);
                 self.told.clear();
             }
         }
-        Ok(())
     }
 
     fn is_told_before(&mut self, event: &EventView) -> bool {
@@ -83,8 +115,26 @@ fn cursor(event: &EventView) -> Option<u64> {
     }
 }
 
-/// The subscription has ended, and why: subscribe again.
-async fn broken(error: &Error, out: &mpsc::Sender<Vec<u8>>) {
-    let params = json!({ "event": "broken", "code": error.code, "text": error.message, "remedy": error.remedy });
-    let _ = out.send(calls::line(&Notification::new(EVENT.into(), params))).await;
+/// How a subscription ends that nobody ended: subscribe again.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Broken {
+    /// No engine can be had any more.
+    Broken {
+        #[allow(missing_docs)]
+        code: Code,
+        /// What happened and why.
+        text: String,
+        /// What helps.
+        remedy: Option<String>,
+    },
+}
+
+async fn say(out: &mpsc::Sender<Vec<u8>>, what: impl Serialize) {
+    tell_one(out, what).await;
+}
+
+/// Whether the reader is still there.
+async fn tell_one(out: &mpsc::Sender<Vec<u8>>, what: impl Serialize) -> bool {
+    out.send(calls::line(&Notification::new(EVENT.into(), what))).await.is_ok()
 }

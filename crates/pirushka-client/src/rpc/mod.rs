@@ -22,7 +22,7 @@ mod socket;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::protocol::{Done, Request, Since};
 use crate::error::{Code, Result};
@@ -43,13 +43,18 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     connect: Connect,
     handle: Mutex<Option<Handle>>,
+    /// Of all connections together.
+    waits: Arc<Semaphore>,
 }
+
+/// Calls that wait for other people at once. Each has a connection to the engine, which takes 64 from all faces together.
+const WAITS_MAX: usize = 24;
 
 impl Engine {
     /// Nothing is connected before the first call.
     #[must_use]
     pub fn new(connect: Connect) -> Self {
-        Self(Arc::new(Inner { connect, handle: Mutex::new(None) }))
+        Self(Arc::new(Inner { connect, handle: Mutex::new(None), waits: Arc::new(Semaphore::new(WAITS_MAX)) }))
     }
 
     async fn handle(&self) -> Result<Handle> {
@@ -58,6 +63,11 @@ impl Engine {
             return Ok(handle.clone());
         }
         Ok(handle.insert((self.0.connect)().await?).clone())
+    }
+
+    /// The right to wait, if not too many do.
+    fn patience(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.waits.clone().try_acquire_owned().ok()
     }
 
     /// Not tried again when the engine dies over it: nobody knows whether it was done.

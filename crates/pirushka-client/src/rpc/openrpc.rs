@@ -9,9 +9,8 @@ use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::calls::FAILED;
-use super::events::EVENT;
+use super::events::{Broken, EVENT};
 use crate::engine::protocol::{Done, Request};
-use crate::error::Code;
 use crate::view::EventView;
 
 /// The method that answers with this document.
@@ -54,7 +53,7 @@ fn make() -> Value {
     let requests = Request::json_schema(&mut generator);
     let methods: Vec<Value> = variants(requests.as_value()).filter_map(|variant| method(variant, &results)).collect();
     generator.subschema_for::<EventView>();
-    generator.subschema_for::<Code>();
+    generator.subschema_for::<Broken>();
     json!({
         "openrpc": "1.3.2",
         "info": {
@@ -67,8 +66,8 @@ fn make() -> Value {
         "methods": methods,
         "x-notifications": [{
             "name": EVENT,
-            "description": "Told after `subscribe`. A further kind, `broken`, ends the subscription and has `code` and `text`.",
-            "params": { "$ref": "#/components/schemas/EventView" },
+            "description": "Told after `subscribe`.",
+            "params": { "anyOf": [{ "$ref": "#/components/schemas/EventView" }, { "$ref": "#/components/schemas/Broken" }] },
         }],
         "components": { "schemas": generator.take_definitions(true) },
     })
@@ -98,7 +97,7 @@ fn method(variant: &Value, results: &BTreeMap<String, Value>) -> Option<Value> {
         "paramStructure": "by-name",
         "params": params.map(|(param, schema)| parameter(param, schema, &required)).collect::<Value>(),
         "result": { "name": "result", "schema": result },
-        "errors": [{ "code": FAILED, "message": "what happened and why", "data": { "code": "a Code" } }],
+        "errors": [{ "code": FAILED, "message": "failed; `data.code` is a Code, `data.remedy` what helps" }],
     }))
 }
 

@@ -10,21 +10,20 @@ use jsonrpsee_types::{ErrorObjectOwned, Id};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::calls::{self, Answer, Ask, Call, Outcome};
-use super::{Engine, events, openrpc};
+use super::events::{self, Follower};
+use super::{Engine, WAITS_MAX, openrpc};
 use crate::engine::line::{self, Line};
 use crate::engine::protocol::{Done, LINE_MAX, Request};
 use crate::view::WaitFor;
 
-/// Lines that wait for a slow reader; beyond them calls wait too.
+/// Lines that wait for a slow reader; beyond them calls and events wait too, however long: the engine keeps what it tells.
 const LINES_MAX: usize = 64;
-/// Waits beside the calls. Each has a connection to the engine, which takes 64 from all faces together.
-const WAITS_MAX: usize = 24;
-/// How long a line may take to go out before the reader is given up.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long is waited for other people when the program has ended its side: it may be dead.
+const END_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves one program until it ends its side and everything that it waits for is answered, or until it reads no more.
 ///
@@ -59,11 +58,8 @@ async fn write(mut lines: mpsc::Receiver<Vec<u8>>, mut writer: impl AsyncWrite +
         {
             line.extend(next);
         }
-        let writing = async {
-            writer.write_all(&line).await?;
-            writer.flush().await
-        };
-        tokio::time::timeout(WRITE_PATIENCE, writing).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        writer.write_all(&line).await?;
+        writer.flush().await?;
     }
     Ok(())
 }
@@ -77,9 +73,7 @@ struct Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(events) = self.events.take() {
-            events.abort();
-        }
+        self.follow_no_more();
     }
 }
 
@@ -91,6 +85,10 @@ impl Session {
                 Line::Nonsense(why) => (vec![calls::nonsense(&why)], false),
                 Line::TooLong => {
                     self.single(calls::too_long(LINE_MAX)).await;
+                    return Ok(());
+                }
+                Line::Cut => {
+                    self.single(calls::cut()).await;
                     return Ok(());
                 }
                 Line::End => return Ok(()),
@@ -107,24 +105,26 @@ impl Session {
 
     /// No more calls will come: nothing is told any more, but what is waited for is answered.
     async fn end(&mut self) {
-        if let Some(events) = self.events.take() {
-            events.abort();
-        }
-        while self.waits.join_next().await.is_some() {}
+        self.follow_no_more();
+        let all = async { while self.waits.join_next().await.is_some() {} };
+        // Who waits longer than that stays without an answer.
+        let _ = tokio::time::timeout(END_PATIENCE, all).await;
+        self.waits.shutdown().await;
     }
 
     async fn single(&mut self, Call { id, what }: Call) {
-        let begun = match what {
-            Ok(ask) => self.begin(ask).await,
-            Err(refusal) => Begun::Over(Err(refusal)),
-        };
-        match begun {
+        match self.begin(what).await {
             Begun::Over(outcome) => say(&self.out, id, outcome).await,
-            Begun::Follows(from) => {
+            Begun::Follows(follower) => {
+                self.follow_no_more();
                 say(&self.out, id, Ok(Value::Null)).await;
-                self.follow(from);
+                self.follow(*follower);
             }
-            Begun::Waits(request) => self.wait(id, request).await,
+            Begun::Waits(wait) => {
+                while self.waits.try_join_next().is_some() {}
+                let (engine, out) = (self.engine.clone(), self.out.clone());
+                self.waits.spawn(async move { say(&out, id, wait.over(&engine).await).await });
+            }
         }
     }
 
@@ -132,65 +132,68 @@ impl Session {
         let mut answers: Vec<Answer> = vec![];
         let mut follows = None;
         for Call { id, what } in calls {
-            let begun = match what {
-                Ok(ask) => self.begin(ask).await,
-                Err(refusal) => Begun::Over(Err(refusal)),
-            };
-            let outcome = match begun {
+            let outcome = match self.begin(what).await {
                 Begun::Over(outcome) => outcome,
-                Begun::Follows(from) => {
-                    follows = Some(from);
+                Begun::Follows(follower) => {
+                    follows = Some(follower);
                     Ok(Value::Null)
                 }
-                Begun::Waits(request) => run(&self.engine, request).await,
+                Begun::Waits(wait) => wait.over(&self.engine).await,
             };
             answers.extend(id.map(|id| calls::answer(id, outcome)));
+        }
+        if follows.is_some() {
+            self.follow_no_more();
         }
         if !answers.is_empty() {
             // A reader that has gone is noticed by who writes.
             let _ = self.out.send(calls::line(&answers)).await;
         }
-        if let Some(from) = follows {
-            self.follow(from);
+        if let Some(follower) = follows {
+            self.follow(*follower);
         }
     }
 
     /// Carries out what can be done at once.
-    async fn begin(&self, ask: Ask) -> Begun {
-        match ask {
-            Ask::Discover => Begun::Over(Ok(openrpc::document().clone())),
-            Ask::Engine(Request::Subscribe { from }) => Begun::Follows(from),
-            Ask::Engine(request @ (Request::Wait { .. } | Request::ContactWait { .. })) => Begun::Waits(request),
-            Ask::Engine(Request::Send { who, text, wait, timeout_ms }) => {
-                let send = Request::Send { who, text, wait: WaitFor::Queued, timeout_ms: 0 };
-                match self.engine.call(send).await {
-                    Ok(Done::Sent(sent)) if wait > WaitFor::Queued => {
-                        Begun::Waits(Request::Wait { message: sent.message.id, wait, timeout_ms })
-                    }
-                    outcome => Begun::Over(heard(outcome)),
-                }
+    async fn begin(&self, what: Result<Ask, ErrorObjectOwned>) -> Begun {
+        match what {
+            Err(refusal) => Begun::Over(Err(refusal)),
+            Ok(Ask::Discover) => Begun::Over(Ok(openrpc::document().clone())),
+            Ok(Ask::Engine(Request::Subscribe { from })) => match events::begin(self.engine.clone(), from).await {
+                Ok(follower) => Begun::Follows(Box::new(follower)),
+                Err(failure) => Begun::Over(Err(calls::failed(&failure))),
+            },
+            Ok(Ask::Engine(Request::Send { who, text, wait, timeout_ms })) if wait > WaitFor::Queued => {
+                self.send_and_wait(who, text, wait, timeout_ms).await
             }
-            Ask::Engine(request) => Begun::Over(run(&self.engine, request).await),
+            Ok(Ask::Engine(request @ (Request::Wait { .. } | Request::ContactWait { .. }))) => {
+                let Some(permit) = self.engine.patience() else { return Begun::Over(Err(busy())) };
+                Begun::Waits(Box::new(Wait { request, otherwise: None, _permit: permit }))
+            }
+            Ok(Ask::Engine(request)) => Begun::Over(heard(self.engine.call(request).await)),
         }
     }
 
-    async fn wait(&mut self, id: Option<Id<'static>>, request: Request) {
-        while self.waits.try_join_next().is_some() {}
-        if self.waits.len() >= WAITS_MAX {
-            let busy = format!("{SERVER_IS_BUSY_MSG}: {WAITS_MAX} calls of this connection wait already");
-            return say(&self.out, id, Err(ErrorObjectOwned::owned(SERVER_IS_BUSY_CODE, busy, None::<()>))).await;
+    /// Nothing is sent when nobody may wait for it: whoever is told "busy" tries again.
+    async fn send_and_wait(&self, who: String, text: String, wait: WaitFor, timeout_ms: u64) -> Begun {
+        let Some(permit) = self.engine.patience() else { return Begun::Over(Err(busy())) };
+        let send = Request::Send { who, text, wait: WaitFor::Queued, timeout_ms: 0 };
+        match self.engine.call(send).await {
+            Ok(Done::Sent(mut sent)) => {
+                let request = Request::Wait { message: sent.message.id, wait, timeout_ms };
+                sent.reached = false;
+                Begun::Waits(Box::new(Wait { request, otherwise: Some(Done::Sent(sent)), _permit: permit }))
+            }
+            outcome => Begun::Over(heard(outcome)),
         }
-        let (engine, out) = (self.engine.clone(), self.out.clone());
-        self.waits.spawn(async move {
-            let outcome = run(&engine, request).await;
-            say(&out, id, outcome).await;
-        });
     }
 
-    /// Another subscription takes the place of the one before.
-    fn follow(&mut self, from: crate::Since) {
-        let task = tokio::spawn(events::tell(self.engine.clone(), from, self.out.clone()));
-        if let Some(before) = self.events.replace(task.abort_handle()) {
+    fn follow(&mut self, follower: Follower) {
+        self.events = Some(tokio::spawn(follower.tell(self.out.clone())).abort_handle());
+    }
+
+    fn follow_no_more(&mut self) {
+        if let Some(before) = self.events.take() {
             before.abort();
         }
     }
@@ -200,13 +203,31 @@ impl Session {
 enum Begun {
     Over(Outcome),
     /// Answered, and then events are told.
-    Follows(crate::Since),
+    Follows(Box<Follower>),
     /// To be answered when this is over.
-    Waits(Request),
+    Waits(Box<Wait>),
 }
 
-async fn run(engine: &Engine, request: Request) -> Outcome {
-    heard(engine.call(request).await)
+/// What waits for other people.
+struct Wait {
+    request: Request,
+    /// The answer if nobody can be asked any more: what was sent is sent.
+    otherwise: Option<Done>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Wait {
+    async fn over(self, engine: &Engine) -> Outcome {
+        heard(match (engine.call(self.request).await, self.otherwise) {
+            (Err(_), Some(sent)) => Ok(sent),
+            (outcome, _) => outcome,
+        })
+    }
+}
+
+fn busy() -> ErrorObjectOwned {
+    let busy = format!("{SERVER_IS_BUSY_MSG}: {WAITS_MAX} calls wait already; nothing was done");
+    ErrorObjectOwned::owned(SERVER_IS_BUSY_CODE, busy, None::<()>)
 }
 
 fn heard(outcome: crate::Result<Done>) -> Outcome {

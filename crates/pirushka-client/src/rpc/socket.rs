@@ -49,12 +49,12 @@ async fn bind(path: &Path) -> Result<UnixListener> {
     let failed = |error: io::Error| Error::io(Code::Config, format_args!("the socket {}", path.display()), &error);
     match std::fs::symlink_metadata(path) {
         Ok(file) if !file.file_type().is_socket() => {
-            let what = format!("{} is there already and is no socket", path.display());
-            return Err(Error::new(Code::Config, what).with_remedy("choose another path"));
+            return Err(Error::new(Code::Config, format!("{} is there already and is no socket", path.display()))
+                .with_remedy("choose another path"));
         }
         Ok(_) if UnixStream::connect(path).await.is_ok() => {
-            let what = format!("another process listens at {}", path.display());
-            return Err(Error::new(Code::Config, what).with_remedy("end it, or choose another path"));
+            return Err(Error::new(Code::Config, format!("another process listens at {}", path.display()))
+                .with_remedy("end it, or choose another path"));
         }
         Ok(_) => std::fs::remove_file(path).map_err(failed)?,
         Err(_) => {}
