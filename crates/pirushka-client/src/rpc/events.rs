@@ -33,12 +33,14 @@ pub(super) struct Follower {
     events: Subscription,
     /// What the engine told first.
     first: Option<EventView>,
+    /// Engines looked for in a row.
+    tries: u32,
 }
 
 /// Subscribes, and waits until the engine tells something: what happens from now on is told.
 pub(super) async fn begin(engine: Engine, since: Since) -> Result<Follower> {
     let (events, first) = open(&engine, since).await?;
-    Ok(Follower { engine, since, told: BTreeSet::new(), events, first })
+    Ok(Follower { engine, since, told: BTreeSet::new(), events, first, tries: 0 })
 }
 
 async fn open(engine: &Engine, since: Since) -> Result<(Subscription, Option<EventView>)> {
@@ -50,30 +52,35 @@ async fn open(engine: &Engine, since: Since) -> Result<(Subscription, Option<Eve
 impl Follower {
     /// Tells until the reader goes, the engine is stopped, or no engine can be had any more.
     pub(super) async fn tell(mut self, out: mpsc::Sender<Vec<u8>>) {
-        let mut tries = 0;
         loop {
             let begun = Instant::now();
-            let Err(mut error) = self.follow(&out).await else { return };
-            tries = if begun.elapsed() > SOUND { 0 } else { tries };
-            // Until one is there again.
-            loop {
-                tries += 1;
-                if error.code != Code::Engine || tries > REJOINS {
-                    let Error { code, message: text, remedy } = error;
-                    return say(&out, Broken::Broken { code, text, remedy }).await;
-                }
-                tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(tries)).await;
-                self.engine.forget().await;
-                match open(&self.engine, self.since).await {
-                    Ok((events, first)) => {
-                        (self.events, self.first) = (events, first);
-                        break;
-                    }
-                    Err(another) => error = another,
-                }
+            let Err(error) = self.follow(&out).await else { return };
+            self.tries = if begun.elapsed() > SOUND { 0 } else { self.tries };
+            if let Err(Error { code, message: text, remedy }) = self.rejoin(error).await {
+                tell_one(&out, Broken::Broken { code, text, remedy }).await;
+                return;
             }
             // What is no message has no cursor, and may have been missed.
-            say(&out, EventView::Lagged).await;
+            tell_one(&out, EventView::Lagged).await;
+        }
+    }
+
+    /// Goes on with the next engine. The error is why there is none.
+    async fn rejoin(&mut self, mut error: Error) -> Result<()> {
+        loop {
+            self.tries += 1;
+            if error.code != Code::Engine || self.tries > REJOINS {
+                return Err(error);
+            }
+            tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(self.tries)).await;
+            self.engine.forget().await;
+            match open(&self.engine, self.since).await {
+                Ok(opened) => {
+                    (self.events, self.first) = opened;
+                    return Ok(());
+                }
+                Err(another) => error = another,
+            }
         }
     }
 
@@ -128,10 +135,6 @@ pub(super) enum Broken {
         /// What helps.
         remedy: Option<String>,
     },
-}
-
-async fn say(out: &mpsc::Sender<Vec<u8>>, what: impl Serialize) {
-    tell_one(out, what).await;
 }
 
 /// Whether the reader is still there.
