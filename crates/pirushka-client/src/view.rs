@@ -587,6 +587,17 @@ pub struct SentView {
     pub took_us: u64,
 }
 
+impl EventView {
+    /// Where to go on after it, if it says so.
+    #[must_use]
+    pub fn cursor(&self) -> Option<u64> {
+        match self {
+            Self::Message { cursor, .. } | Self::Changed { cursor, .. } | Self::CaughtUp { cursor } => Some(*cursor),
+            _ => None,
+        }
+    }
+}
+
 impl StateView {
     /// Whether a message in this state has come at least as far as `wait`.
     #[must_use]

@@ -47,7 +47,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut args = Args::parse();
+    if args.real {
+        args.gear = Gear::Real;
+    }
     let begun = Instant::now();
     #[cfg(feature = "planted")]
     if args.planted {
@@ -67,9 +70,9 @@ fn main() -> ExitCode {
 const TWICE_EVERY: u64 = 64;
 
 fn one(seed: u64, args: &Args) -> Result<Outcome, u64> {
-    let gear = if args.real { Gear::Real } else { args.gear };
-    let first = guarded(seed, gear, args.trace)?;
-    if (args.seed.is_some() || seed.is_multiple_of(TWICE_EVERY)) && guarded(seed, gear, false)?.hash != first.hash {
+    let first = guarded(seed, args.gear, args.trace)?;
+    if (args.seed.is_some() || seed.is_multiple_of(TWICE_EVERY)) && guarded(seed, args.gear, false)?.hash != first.hash
+    {
         eprintln!("seed {seed}: two runs differ");
         return Err(seed);
     }

@@ -32,6 +32,16 @@ impl Program {
         self.following.lines.next(what)
     }
 
+    /// The answer to a call, whatever else is told in between.
+    fn answered(&self, id: u32) -> Value {
+        loop {
+            let said = self.hears("an answer");
+            if said["id"] == id {
+                return said;
+            }
+        }
+    }
+
     /// The next message, whatever else is told in between.
     fn hears_text(&self) -> String {
         loop {
@@ -114,13 +124,7 @@ fn what_is_sent_after_a_subscription_was_answered_is_told_and_a_cursor_ahead_of_
         }
     }
     program.say(3, "subscribe", &json!({ "from": { "cursor": 1_000_000_000 } }));
-    let refused = loop {
-        let said = program.hears("the refusal");
-        if said["id"] == 3 {
-            break said;
-        }
-    };
-    assert_eq!(refused["error"]["data"]["code"], "bad_input");
+    assert_eq!(program.answered(3)["error"]["data"]["code"], "bad_input");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use owo_colors::OwoColorize as _;
 use pirushka_client::{
-    BodyView, Code, ContactView, EventView, Handle, HomeStateView, MessageView, Since, Subscription, WarningView,
+    BodyView, Code, ContactView, EventView, Handle, HomeStateView, MessageView, Rejoin, Since, Subscription,
+    WarningView,
 };
 use tokio::io::AsyncWriteExt as _;
 
@@ -22,13 +23,6 @@ use crate::when;
 const ONLINE_MAX: Duration = Duration::from_secs(4);
 /// Silence after which a `recv` without `--follow` takes it that nothing more is waiting at the peer.
 const QUIET: Duration = Duration::from_millis(400);
-
-/// How often `--follow` looks for an engine after one died, before it gives up.
-const REJOINS: u32 = 6;
-/// The wait before the first of these; each next is twice as long.
-const REJOIN_FIRST: Duration = Duration::from_millis(100);
-/// An engine that lived this long was a sound one.
-const SOUND: Duration = Duration::from_secs(10);
 
 /// How far one has come, over the deaths of engines.
 struct Progress {
@@ -59,16 +53,14 @@ pub async fn run(context: &Context, recv: Recv) -> Outcome {
         alike: BTreeMap::new(),
         announced: BTreeSet::new(),
     };
-    let mut tries = 0;
+    let mut rejoin = Rejoin::default();
     loop {
         let began = Instant::now();
         match listen(context, &recv, &mut progress).await {
             Err(fault) if recv.follow && fault.code == "engine" => {
-                tries = if began.elapsed() > SOUND { 0 } else { tries + 1 };
-                if tries > REJOINS {
+                if !rejoin.another(began.elapsed()).await {
                     return Err(fault);
                 }
-                tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(tries)).await;
             }
             other => {
                 other?;
@@ -95,13 +87,7 @@ async fn listen(context: &Context, recv: &Recv, progress: &mut Progress) -> Outc
     while !out::is_lost()
         && let Some(event) = patience.next(&engine, &mut events).await?
     {
-        let cursor = match &event {
-            EventView::Message { cursor, .. } | EventView::Changed { cursor, .. } if patience.caught_up => {
-                Some(*cursor)
-            }
-            EventView::CaughtUp { cursor } => Some(*cursor),
-            _ => None,
-        };
+        let cursor = event.cursor().filter(|_| patience.caught_up);
         match event {
             EventView::Message { message, .. } if progress.told.contains(&message.id) => {}
             EventView::Message { message, .. } if is_wanted(&message, progress.from) => {

@@ -15,6 +15,7 @@ use super::server::serve;
 use crate::driver::Thread;
 use crate::error::{Code, Error, Result};
 use crate::handle::AskPassphrase;
+use crate::private_socket;
 use crate::profile::{Profile, private_dir};
 use crate::settings::{Key, Settings};
 
@@ -165,30 +166,15 @@ fn listen(path: &Path) -> Result<UnixListener> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
         _ => {}
     }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(path, owner_only).map_err(failed)?;
-    Ok(listener)
+    private_socket::bind(path).map_err(failed)
 }
 
 async fn accept(core: &Arc<Core>, listener: &UnixListener) {
-    let me = rustix::process::getuid().as_raw();
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) if stream.peer_cred().is_ok_and(|cred| cred.uid() == me) => {
-                tokio::spawn(serve(core.clone(), stream));
-            }
-            Ok(_) => tracing::warn!("another user tried to connect"),
-            Err(error) => {
-                // Out of file descriptors, most likely: others go on, new faces wait.
-                tracing::warn!(%error, "accepting");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+        tokio::spawn(serve(core.clone(), private_socket::accept(listener).await));
     }
 }
 
-/// Ends when no face has been connected for so long.
 async fn idle_for(core: &Core, idle: Option<Duration>) {
     let Some(idle) = idle else { return std::future::pending().await };
     let mut faces = core.faces.subscribe();

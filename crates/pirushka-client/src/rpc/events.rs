@@ -12,17 +12,11 @@ use super::{Engine, calls};
 use crate::engine::protocol::Since;
 use crate::error::{Code, Error, Result};
 use crate::handle::Subscription;
+use crate::rejoin::Rejoin;
 use crate::view::EventView;
 
 /// The name of the notification.
 pub(super) const EVENT: &str = "event";
-
-/// How often an engine is looked for after one died, before it is given up.
-const REJOINS: u32 = 6;
-/// The wait before the first of these; each next is twice as long.
-const REJOIN_FIRST: Duration = Duration::from_millis(100);
-/// An engine that lived this long was a sound one.
-const SOUND: Duration = Duration::from_secs(10);
 
 /// A subscription that the engine has taken up.
 pub(super) struct Follower {
@@ -33,14 +27,13 @@ pub(super) struct Follower {
     events: Subscription,
     /// What the engine told first.
     first: Option<EventView>,
-    /// Engines looked for in a row.
-    tries: u32,
+    rejoin: Rejoin,
 }
 
 /// Subscribes, and waits until the engine tells something: what happens from now on is told.
 pub(super) async fn begin(engine: Engine, since: Since) -> Result<Follower> {
     let (events, first) = open(&engine, since).await?;
-    Ok(Follower { engine, since, told: BTreeSet::new(), events, first, tries: 0 })
+    Ok(Follower { engine, since, told: BTreeSet::new(), events, first, rejoin: Rejoin::default() })
 }
 
 async fn open(engine: &Engine, since: Since) -> Result<(Subscription, Option<EventView>)> {
@@ -55,8 +48,7 @@ impl Follower {
         loop {
             let begun = Instant::now();
             let Err(error) = self.follow(&out).await else { return };
-            self.tries = if begun.elapsed() > SOUND { 0 } else { self.tries };
-            if let Err(Error { code, message: text, remedy }) = self.rejoin(error).await {
+            if let Err(Error { code, message: text, remedy }) = self.rejoin(error, begun.elapsed()).await {
                 tell_one(&out, Broken::Broken { code, text, remedy }).await;
                 return;
             }
@@ -66,20 +58,18 @@ impl Follower {
     }
 
     /// Goes on with the next engine. The error is why there is none.
-    async fn rejoin(&mut self, mut error: Error) -> Result<()> {
+    async fn rejoin(&mut self, mut error: Error, mut lived: Duration) -> Result<()> {
         loop {
-            self.tries += 1;
-            if error.code != Code::Engine || self.tries > REJOINS {
+            if error.code != Code::Engine || !self.rejoin.another(lived).await {
                 return Err(error);
             }
-            tokio::time::sleep(REJOIN_FIRST * 2_u32.pow(self.tries)).await;
             self.engine.forget().await;
             match open(&self.engine, self.since).await {
                 Ok(opened) => {
                     (self.events, self.first) = opened;
                     return Ok(());
                 }
-                Err(another) => error = another,
+                Err(another) => (error, lived) = (another, Duration::ZERO),
             }
         }
     }
@@ -93,7 +83,7 @@ impl Follower {
             };
             let Some(event) = next else { return Ok(()) };
             is_caught_up |= matches!(event, EventView::CaughtUp { .. });
-            let cursor = cursor(&event).filter(|_| is_caught_up);
+            let cursor = event.cursor().filter(|_| is_caught_up);
             let is_last = event == EventView::Stopping;
             if !self.is_told_before(&event) && !tell_one(out, event).await || is_last {
                 return Ok(());
@@ -110,15 +100,6 @@ impl Follower {
             EventView::Message { message, .. } if self.since == Since::Unseen => !self.told.insert(message.id),
             _ => false,
         }
-    }
-}
-
-fn cursor(event: &EventView) -> Option<u64> {
-    match event {
-        EventView::Message { cursor, .. } | EventView::Changed { cursor, .. } | EventView::CaughtUp { cursor } => {
-            Some(*cursor)
-        }
-        _ => None,
     }
 }
 

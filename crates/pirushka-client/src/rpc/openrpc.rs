@@ -126,7 +126,7 @@ mod tests {
             let nothing = ["subscribe", "rename_me", "set_home", "home_add", "home_remove", "home_move", "policy_set"];
             let nothing = [&nothing[..], &["invite_revoke", "contact_refuse", "contact_remove", "mark_seen"]].concat();
             assert_eq!(method["result"]["schema"] == null, nothing.contains(&name), "{name}");
-            assert!(method["description"].is_string(), "{name} says nothing of itself");
+            assert_ne!(method["description"], "", "{name} says nothing of itself");
         }
         assert_eq!(parameters("send").unwrap(), &["text", "timeout_ms", "wait", "who"]);
     }

@@ -1,9 +1,8 @@
 //! Many connections at a unix socket that only this user can reach.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};
@@ -11,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{Engine, serve};
 use crate::error::{Code, Error, Result};
+use crate::private_socket;
 
 /// Serves whoever connects to the socket `path`, until the future is dropped; then the file goes.
 ///
@@ -19,21 +19,11 @@ use crate::error::{Code, Error, Result};
 pub async fn listen(engine: Engine, path: &Path) -> Result<()> {
     let listener = bind(path).await?;
     let _file = Remove(path.to_owned());
-    let me = rustix::process::getuid().as_raw();
     let mut connections = JoinSet::new();
     loop {
+        let stream = private_socket::accept(&listener).await;
         while connections.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, _)) if stream.peer_cred().is_ok_and(|cred| cred.uid() == me) => {
-                connections.spawn(connection(engine.clone(), stream));
-            }
-            Ok(_) => tracing::warn!("another user tried to connect"),
-            Err(error) => {
-                // Out of file descriptors, most likely: others go on, new ones wait.
-                tracing::warn!(%error, "accepting");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+        connections.spawn(connection(engine.clone(), stream));
     }
 }
 
@@ -59,9 +49,7 @@ async fn bind(path: &Path) -> Result<UnixListener> {
         Ok(_) => std::fs::remove_file(path).map_err(failed)?,
         Err(_) => {}
     }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
+    private_socket::bind(path).map_err(failed)
 }
 
 struct Remove(PathBuf);
