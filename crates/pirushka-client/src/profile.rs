@@ -127,7 +127,8 @@ impl Profile {
 
     /// A store without its key header is a profile that lost a file, not one that never was.
     pub(crate) fn must_not_lack_its_header(&self) -> Result<()> {
-        if self.exists() || !self.store_path().exists() {
+        // The store first: a profile comes with one rename, so whoever sees its store finds its header too.
+        if !self.store_path().exists() || self.exists() {
             return Ok(());
         }
         Err(Error::new(Code::KeyMissing, format!("{} is missing beside the store", self.key_header_path().display()))
