@@ -13,7 +13,7 @@ use pirushka_link::{Answer, Class, ClientLinkEvent, Keepalive, LostReason};
 use pirushka_wire::frame::{body_kind, error_code, push_class};
 use pirushka_wire::limits::BODY_PART_MAX;
 use pirushka_wire::planted::{self, Bug};
-use pirushka_wire::time::{HOUR, SECOND};
+use pirushka_wire::time::{HOUR, MINUTE, MS, SECOND};
 use pirushka_wire::{
     BootId, DeliveryId, Frame, HomeAddress, Incarnation, InstanceId, InviteSecret, Now, ObjectId, QueueId, RangeSet,
     RequestId, WorkNonce,
@@ -30,9 +30,13 @@ use crate::relocate::Trial;
 use crate::timers::Timer;
 use crate::work::{Foreman, Work};
 
+/// The pause before a list is named again of which a queue found no room. Ten times as long for what is not a queue: the
+/// bundle is what gives way first when memory is short.
+const LIST_AGAIN_US: u64 = MINUTE;
+
 /// What a request to the home peer was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     Register,
     Queue(QueueId),
     /// Nothing depends on the answer.
@@ -56,7 +60,7 @@ pub(crate) struct Home {
     pub(crate) probe: KeepaliveProbe,
     pub(crate) observed: Option<SocketAddr>,
     pub(crate) keepalive_us: u64,
-    incarnation: Option<Incarnation>,
+    pub(crate) incarnation: Option<Incarnation>,
     /// Taken in within this incarnation.
     taken: RangeSet,
     /// Taken in before the incarnation was known.
@@ -66,6 +70,8 @@ pub(crate) struct Home {
     /// Requests of the list that are not answered yet; LIST_END follows the last. Others are not waited for, and must not
     /// be taken for these: the end of a list that is not whole closes queues.
     list_open: BTreeSet<RequestId>,
+    /// The peer had no memory for something of the list: it is named again.
+    pub(crate) list_refused: bool,
     next_object: u32,
 }
 
@@ -112,6 +118,7 @@ impl Home {
         self.asked.clear();
         self.changes.clear();
         self.list_open.clear();
+        self.list_refused = false;
     }
 }
 
@@ -139,6 +146,7 @@ impl Client {
             asked: BTreeMap::new(),
             changes: Changes::default(),
             list_open: BTreeSet::new(),
+            list_refused: false,
             next_object: 1,
         };
         self.homes.insert(id, home);
@@ -176,8 +184,11 @@ impl Client {
     pub(crate) fn home_timer(&mut self, now: Now, id: HomeId) {
         let Some(home) = self.homes.get(&id) else { return };
         if home.is_registered() {
-            self.publish_bundle(now, id);
             self.timers.set(Timer::Home(id), now.after_us(6 * HOUR));
+            self.publish_bundle(now, id);
+            if self.homes.get_mut(&id).is_some_and(|home| std::mem::take(&mut home.list_refused)) {
+                self.publish_list(now, id);
+            }
         } else {
             self.wake_home(now, id);
         }
@@ -287,7 +298,7 @@ impl Client {
         home.ask(now, &frame, Class::Control, Asked::Register);
     }
 
-    fn home_answer(&mut self, now: Now, id: HomeId, asked: Asked, answer: Answer) {
+    pub(crate) fn home_answer(&mut self, now: Now, id: HomeId, asked: Asked, answer: Answer) {
         match (asked, answer) {
             (Asked::Register, Answer::Mailbox { incarnation }) => self.registered(now, id, incarnation),
             (Asked::Register, Answer::Error { code: error_code::INVITE_NEEDED, .. }) => {
@@ -309,8 +320,20 @@ impl Client {
                     self.dirty.insert(row.contact);
                 }
             }
+            (Asked::Queue(_) | Asked::Other, Answer::Error { code: error_code::FULL, retry_after_ms }) => {
+                let pause = if matches!(asked, Asked::Queue(_)) { LIST_AGAIN_US } else { 10 * LIST_AGAIN_US };
+                self.list_again(now, id, pause.max(u64::from(retry_after_ms) * MS));
+            }
             (Asked::Queue(_) | Asked::Other, _) => {}
         }
+    }
+
+    /// The peer had no memory for something of the list. Contacts cannot bring back a queue that its owner did not name,
+    /// so everything is named again after a while.
+    fn list_again(&mut self, now: Now, id: HomeId, pause_us: u64) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
+        home.list_refused = true;
+        self.timers.set_earlier(Timer::Home(id), now.after_us(pause_us));
     }
 
     /// The peer is short of memory: newcomers work. Asked in vain for the same twice, it is one that does not keep its word.

@@ -90,6 +90,8 @@ pub struct Counters {
     pub handshakes: u64,
     /// HELLO_ACK packets repeated.
     pub acks_repeated: u64,
+    /// Silent sessions closed because there was no room for a newcomer.
+    pub gave_way: u64,
     /// RESET packets made.
     pub resets: u64,
     /// RESETs not sent because too many were asked for.
@@ -113,6 +115,7 @@ impl Default for Counters {
             retries: 0,
             handshakes: 0,
             acks_repeated: 0,
+            gave_way: 0,
             resets: 0,
             resets_withheld: 0,
             challenges: 0,

@@ -389,10 +389,10 @@ impl Peer {
         }
     }
 
-    /// Brings the ledger up to what the link takes, and the link to whether there is room for more.
+    /// Brings the ledger up to what the link takes, and tells the link how much more there is room for.
     fn settle_link(&mut self) {
         self.store.settle_sessions(&mut self.link_charged, self.link.memory_bytes());
-        self.link.set_frugal(!self.store.has_room_for_sessions(PeerLink::SESSION_BYTES));
+        self.link.set_room(self.store.room_for_sessions());
     }
 
     /// Whether a session may become more than a sender's, if it is not.

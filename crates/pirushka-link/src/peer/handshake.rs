@@ -11,7 +11,7 @@ use rand_core::Rng as _;
 
 use super::limits::PrefixSlot;
 use super::sessions::{CompactAddr, Session};
-use super::{PeerLink, SessionHandle, Timer, address_bytes};
+use super::{NEW_SESSION_BYTES, PeerLink, SessionHandle, Timer, address_bytes};
 use crate::cookie::CookieScope;
 use crate::counters::Drop;
 use crate::noise::{Secrets, prologue, respond};
@@ -92,11 +92,12 @@ impl PeerLink {
         if self.answers.len() >= ANSWERS_MAX {
             return Err(Drop::Overloaded);
         }
-        if self.is_frugal || self.sessions.len() >= self.config.sessions_max {
-            return Err(Drop::SessionsFull);
-        }
         if !self.prefixes.may_begin(now.mono_us, remote) {
             return Err(Drop::SlowedDown);
+        }
+        if self.room < NEW_SESSION_BYTES || self.sessions.len() >= self.config.sessions_max {
+            self.make_way(now, NEW_SESSION_BYTES);
+            return Err(Drop::SessionsFull);
         }
         let own = self.draw_session_id(now, remote);
         let (ack, secrets) = self.hello_ack(remote, hello, own)?;
@@ -104,6 +105,7 @@ impl PeerLink {
         let prefix = self.prefixes.begun(remote);
         let session = self.sessions.insert(new_session(now, remote, hello, own, &secrets, ack, prefix));
         self.unfinished += 1;
+        self.room = self.room.saturating_sub(NEW_SESSION_BYTES);
         self.cookies.spend(now, cookie, session);
         self.timers.insert((now.mono_us, session, Timer::End));
         self.schedule_end(session);

@@ -34,7 +34,7 @@ use crate::sealed::{Header, NUMBER_LIMIT};
 use crate::veil::{HEADER_LEN, Unveiled, Veil};
 
 use limits::PrefixLimits;
-use outbox::SpareOutboxes;
+use outbox::{Outbox, SpareOutboxes};
 use reset::Resets;
 use sessions::{Session, Sessions};
 
@@ -105,10 +105,23 @@ impl Default for PeerLinkConfig {
     }
 }
 
-/// Bytes of frames that may wait in a session while its client's new address is not proven, when memory is short.
-const OUTBOX_FRUGAL_MAX: usize = 2 * 1024;
+/// Slots that are looked at for sessions that may give way, each time that something finds no room.
+const WAY_SLOTS: usize = 16;
+/// A session that is not registered may give way after such a silence: who wants it back makes another in a round trip.
+const WAY_SILENCE_US: u64 = 15_000_000;
+/// With less room than this nothing waits for the proof of a path: an outbox may come with buffers of half of it.
+const WAITING_ROOM_MIN: u64 = 8 * 1024;
+
+/// How many bytes of frames may wait for the proof of a path when sessions may take `room` bytes more. They wait for
+/// seconds, and whoever asks for proofs may be anybody; buffers may take twice what is in them. All of it is asked for or
+/// pushed again.
+fn waiting_max(room: u64) -> usize {
+    if room < WAITING_ROOM_MIN { 0 } else { usize::try_from(room / 4).unwrap_or(usize::MAX) }
+}
 /// What a HELLO_ACK takes that is kept for repeating.
 const HELLO_ACK_BYTES: u64 = 208;
+/// What a new session takes.
+const NEW_SESSION_BYTES: u64 = PeerLink::SESSION_BYTES + HELLO_ACK_BYTES;
 
 /// A session of a [`PeerLink`]. Never names another session later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,7 +225,10 @@ pub struct PeerLink {
     /// Frames of the packet that is being made.
     frames: Vec<u8>,
     /// The owner has no memory for more.
-    is_frugal: bool,
+    /// Bytes that sessions may still take; see [`Self::set_room`].
+    room: u64,
+    /// The slot at which the next search for a session that may give way begins.
+    way: usize,
     counters: Counters,
 }
 
@@ -251,7 +267,8 @@ impl PeerLink {
             outboxes: 0,
             spare: SpareOutboxes::default(),
             frames: Vec::new(),
-            is_frugal: false,
+            room: u64::MAX,
+            way: 0,
             counters: Counters::default(),
             config,
             key,
@@ -306,28 +323,27 @@ impl PeerLink {
     /// Queues a frame; several go into one packet. PUSH and BODY wait while a new path is unproven. A frame for which
     /// the outbox has no room is dropped and counted: whoever asked will ask again.
     pub fn send(&mut self, session: SessionHandle, frame: &Frame<'_>) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        // What waits for a proof waits for seconds, and whoever asks for proofs may be anybody.
-        let most = match &state.path {
-            Some(_) if self.is_frugal => OUTBOX_FRUGAL_MAX,
-            _ => self.config.outbox_max,
-        };
-        let before = state.outbox_weight();
-        let is_taken = state.outbox(&mut self.spare).push(frame, most.min(self.config.outbox_max));
-        self.outboxes = self.outboxes + state.outbox_weight() - before;
-        if is_taken {
-            self.make_ready(session);
-        } else {
-            self.counters.frames_refused += 1;
-        }
+        self.queue(session, |outbox, max| outbox.push(frame, max));
     }
 
     /// Queues OK for a request; coalesced into ranges.
     pub fn send_ok(&mut self, session: SessionHandle, request: RequestId) {
+        self.queue(session, |outbox, _| outbox.push_ok(request));
+    }
+
+    /// `push` gets the session's outbox, and how many bytes may wait there at most.
+    fn queue(&mut self, session: SessionHandle, push: impl FnOnce(&mut Outbox, usize) -> bool) {
         let Some(state) = self.sessions.get_mut(session) else { return };
+        let most = if state.path.is_some() { waiting_max(self.room) } else { self.config.outbox_max };
+        if most == 0 {
+            self.counters.frames_refused += 1;
+            return;
+        }
         let before = state.outbox_weight();
-        let is_taken = state.outbox(&mut self.spare).push_ok(request);
-        self.outboxes = self.outboxes + state.outbox_weight() - before;
+        let is_taken = push(state.outbox(&mut self.spare), most.min(self.config.outbox_max));
+        let after = state.outbox_weight();
+        self.outboxes = self.outboxes + after - before;
+        self.room = self.room.saturating_sub(after.saturating_sub(before) as u64);
         if is_taken {
             self.make_ready(session);
         } else {
@@ -404,9 +420,31 @@ impl PeerLink {
         self.config.sessions_max
     }
 
-    /// Whether the owner has no memory for more sessions: new ones are dropped, as if there were no slots.
-    pub fn set_frugal(&mut self, is_frugal: bool) {
-        self.is_frugal = is_frugal;
+    /// How many bytes sessions and what waits in them may take beyond what they take now. Where it is too little, new
+    /// sessions are dropped as if there were no slots, and what waits for the proof of a path is held to what there is.
+    pub fn set_room(&mut self, bytes: u64) {
+        self.room = bytes;
+    }
+
+    /// Sessions want `bytes` more than there is room for: some that nobody would miss give way, if there are any among the
+    /// next few slots. One look is at a few only, so that a flood of newcomers costs little; they ask again anyway.
+    pub fn make_way(&mut self, now: Now, bytes: u64) {
+        let mut freed = 0;
+        for _ in 0..WAY_SLOTS {
+            self.way = if self.way + 1 < self.sessions.slots() { self.way + 1 } else { 0 };
+            let Some((session, state)) = self.sessions.at(self.way) else { continue };
+            let patience = if state.is_registered { self.config.unreachable_us } else { WAY_SILENCE_US };
+            if !state.is_confirmed || now.mono_us.saturating_sub(state.last_heard_us) < patience {
+                continue;
+            }
+            self.close_with_notice(session);
+            self.events.push_back(PeerLinkEvent::Closed { session, reason: CloseReason::Idle });
+            self.counters.gave_way += 1;
+            freed += Self::SESSION_BYTES;
+            if freed >= bytes {
+                return;
+            }
+        }
     }
 
     /// Other limits from now on; what exists stays. Node, shard, boot id, veil, trains and the filters' size are the

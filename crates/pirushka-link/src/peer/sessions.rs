@@ -1,4 +1,4 @@
-//! The table of sessions: a slab with generations, and a map from the id on the wire to the slot. Never iterated.
+//! The table of sessions: a slab with generations, and a map from the id on the wire to the slot. Never iterated as a whole.
 //!
 //! An idle session costs its box (see the test below), a
 //! slot of 16 bytes, a map entry of 17 and a timer of 24, each times the slack of its container.
@@ -114,6 +114,18 @@ struct Slot {
 impl Sessions {
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// How many slots there are, taken or not.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The session in a slot.
+    pub(crate) fn at(&self, index: usize) -> Option<(SessionHandle, &Session)> {
+        let slot = self.slots.get(index)?;
+        let handle = SessionHandle { index: u32::try_from(index).ok()?, generation: slot.generation };
+        Some((handle, slot.session.as_deref()?))
     }
 
     pub(crate) fn find(&self, id: SessionId) -> Option<SessionHandle> {

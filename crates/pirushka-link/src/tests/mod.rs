@@ -2,6 +2,7 @@
 
 mod congestion;
 mod exchange;
+mod memory;
 mod storm;
 mod t02_stolen_key;
 mod t03_wrong_peer;

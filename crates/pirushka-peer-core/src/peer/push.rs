@@ -69,7 +69,8 @@ impl Peer {
         let queued_all_max = (store.cap() / QUEUED_SHARE).max(QUEUED_ALL_MIN) as usize;
         // Room for those on their way doubles when it is full.
         let growth = PUSHED_MAX.max(delivery.room()) as u64 * FLIGHT_OVERHEAD;
-        let may_grow = store.has_room_for_sessions(growth);
+        // Half of the room stays for the sessions of others.
+        let may_grow = growth <= store.room_for_sessions() / 2;
         let mut pushed = 0;
         while self.link.outbox_bytes(session) < QUEUED_MAX && self.pushed_bytes < queued_all_max && pushed < PUSHED_MAX
         {

@@ -28,7 +28,11 @@ impl Peer {
             self.welcome(session, request, incarnation);
             return Ok(Answer::Given);
         }
-        self.may_keep_state(session)?;
+        if let Err(full) = self.may_keep_state(session) {
+            // Senders who are silent give way to users; who asked asks again.
+            self.link.make_way(now, crate::limits::SESSION_OVERHEAD);
+            return Err(full);
+        }
         let registered = match self.try_register(now, session, instance, before, frame) {
             Ok(registered) => registered,
             Err(refusal) => {

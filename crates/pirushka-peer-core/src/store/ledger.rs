@@ -56,7 +56,12 @@ impl Ledger {
 
     /// Whether `more` bytes would leave the account within `percent` of the cap.
     pub(crate) fn fits(&self, more: u64, percent: u64) -> bool {
-        self.taken().saturating_add(more) <= self.cap / 100 * percent + self.cap % 100 * percent / 100
+        self.taken().saturating_add(more) <= self.part(percent)
+    }
+
+    /// So much of the cap, in percent.
+    fn part(&self, percent: u64) -> u64 {
+        self.cap / 100 * percent + self.cap % 100 * percent / 100
     }
 
     fn taken(&self) -> u64 {
@@ -70,7 +75,12 @@ impl Ledger {
 
     /// As [`Self::fits`], for what may use the share.
     pub(crate) fn fits_in_share(&self, more: u64, percent: u64) -> bool {
-        more <= self.share || self.fits(more - self.share, percent)
+        more <= self.room_in_share(percent)
+    }
+
+    /// The most that fits so.
+    pub(crate) fn room_in_share(&self, percent: u64) -> u64 {
+        self.share + self.part(percent).saturating_sub(self.taken())
     }
 
     /// As [`Self::settle`], for sessions, which use their share first. `share` = all of it.

@@ -196,9 +196,10 @@ impl Store {
         self.ledger.fits_in_share(more, 100)
     }
 
-    /// Whether there may be more sessions, or more on its way in them, of `more` bytes: within their share always, beyond it while there is plenty.
-    pub(crate) fn has_room_for_sessions(&self, more: u64) -> bool {
-        self.ledger.fits_in_share(more, SESSIONS_PERCENT)
+    /// How many bytes more sessions, and what is on its way in them, may take: their share always, beyond it while there
+    /// is plenty.
+    pub(crate) fn room_for_sessions(&self) -> u64 {
+        self.ledger.room_in_share(SESSIONS_PERCENT)
     }
 
     /// The memory cap.

@@ -62,13 +62,51 @@ fn a_full_peer_still_lets_its_user_in_to_fetch_and_takes_again_then() {
 fn a_full_peer_has_sessions_within_their_share_and_no_more() {
     let (mut world, ..) = full_world();
     let share = CAP / crate::limits::SESSIONS_SHARE;
-    let mut opened = 0;
     // More than fit; those that do not are dropped like HELLOs that find no slot, and repeated by their clients.
-    for _ in 0..40 {
-        opened += u64::from(world.may_connect());
-    }
-    assert!((share / 1200..=share / PeerLink::SESSION_BYTES).contains(&opened), "{opened} sessions in {share} bytes");
+    (0..40).for_each(|_| drop(world.may_connect()));
+    let live = stats(&world).sessions as u64;
+    assert!((share / 1200..=share / PeerLink::SESSION_BYTES).contains(&live), "{live} sessions in {share} bytes");
     assert!(world.peer.link_counters().dropped(Drop::SessionsFull) > 0);
+    assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
+}
+
+#[test]
+fn in_a_full_peer_a_newcomer_takes_the_place_of_a_sender_that_is_silent_and_of_nobody_else() {
+    let (mut world, sender, _) = full_world();
+    let bob = world.client();
+    world.register(bob, &person(1));
+    for _ in 0..40 {
+        world.may_connect();
+        world.deposit(sender, 0, 255);
+    }
+    // The flood is over; its sessions are still there.
+    world.clients.iter_mut().skip(bob + 1).for_each(|client| client.is_connected = false);
+    for _ in 0..4 {
+        world.deposit(sender, 0, 255);
+        world.run(5 * SECOND);
+    }
+    let all = world.clients.len() + 4;
+    while world.clients.len() < all {
+        world.may_connect();
+    }
+    world.run(5 * SECOND);
+    let established = |client: usize| world.clients[client].link.is_established();
+    assert!((all - 4..all).all(established), "{:?}", stats(&world));
+    assert!(established(sender) && established(bob));
+    assert!(world.peer.link_counters().gave_way > 0);
+    assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
+}
+
+#[test]
+fn in_a_full_peer_a_session_of_a_user_gives_way_when_it_is_no_longer_reachable() {
+    let (mut world, ..) = full_world();
+    let bob = world.client();
+    world.register(bob, &person(1));
+    (0..40).for_each(|_| drop(world.may_connect()));
+    world.clients.iter_mut().for_each(|client| client.is_connected = false);
+    world.run(2 * MINUTE);
+    let back = (0..30).any(|_| world.may_connect());
+    assert!(back, "{:?}", stats(&world));
     assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
 }
 

@@ -1,0 +1,46 @@
+//! A peer that is short of memory: its owner says how much more sessions may take.
+
+use super::*;
+use crate::Class;
+
+/// How much a hundred pushes take that wait for the proof of a path, in a peer with so much room.
+fn taken_by_pushes_that_wait(room: u64) -> u64 {
+    let mut pair = Pair::established();
+    pair.client.request(pair.now, &register(), Class::Control);
+    pair.run(SECOND);
+    pair.client.request(pair.now, &poll(), Class::Control);
+    let stolen = pair.take_client_output().pop().unwrap();
+    pair.inject_to_peer(MALLORY, &stolen.bytes);
+    assert!(!pair.peer.can_push(pair.now, pair.session()));
+    let before = pair.peer.memory_bytes();
+    pair.peer.set_room(room);
+    (0..100).for_each(|n| pair.push(n));
+    pair.peer.memory_bytes() - before
+}
+
+#[test]
+fn what_waits_for_the_proof_of_a_path_takes_no_more_than_there_is_room_for() {
+    assert!(taken_by_pushes_that_wait(u64::MAX) > 16 * 1024);
+    assert_eq!(taken_by_pushes_that_wait(0), 0);
+    for room in (0..64 * 1024).step_by(500) {
+        assert!(taken_by_pushes_that_wait(room) <= room, "{room}");
+    }
+}
+
+#[test]
+fn a_handshake_uses_the_room_up_at_once() {
+    let mut pair = Pair::new();
+    let one = 800;
+    pair.peer.set_room(PeerLink::SESSION_BYTES);
+    pair.client.connect(pair.now, at(PEER));
+    pair.run(SECOND);
+    assert!(!pair.client.is_established());
+    assert!(pair.peer.counters().dropped(Drop::SessionsFull) > 0);
+    pair.peer.set_room(one);
+    pair.run(10 * SECOND);
+    assert!(pair.client.is_established());
+    pair.client = ClientLink::new(ClientLinkConfig::default(), key().peer_id(), [9; 32]);
+    pair.client.connect(pair.now, at(PEER));
+    pair.run(SECOND);
+    assert!(!pair.client.is_established(), "two sessions in the room of one");
+}
