@@ -131,6 +131,9 @@ pub struct Network {
     pub bytes_out: u64,
     /// Sessions made.
     pub handshakes: u64,
+    /// Silent sessions closed for want of memory.
+    #[serde(default)]
+    pub gave_way: u64,
     /// System calls that brought datagrams; fewer than `packets_in` under load.
     pub receive_calls: u64,
     /// System calls that took datagrams; fewer than `packets_out` under load.
@@ -221,6 +224,7 @@ impl Status {
                 packets_out: sum(|r| r.counters.packets_out + r.stats.plain.packets_out),
                 bytes_out: sum(|r| r.counters.bytes_out + r.stats.plain.bytes_out),
                 handshakes: sum(|r| r.counters.handshakes),
+                gave_way: sum(|r| r.counters.gave_way),
                 receive_calls: sum(|r| r.calls.receives),
                 send_calls: sum(|r| r.calls.sends),
                 send_failures: sum(|r| r.calls.send_failures),

@@ -68,6 +68,7 @@ const ROWS: &[Row] = &[
     (Counter, "queues_restored", "Queues brought back by a ticket", |status| status.messages.queues_restored),
     (Gauge, "sessions", "Sessions of users and of senders", |status| status.clients.sessions),
     (Counter, "handshakes", "Sessions made", |status| status.network.handshakes),
+    (Counter, "sessions_gave_way", "Silent sessions closed for want of memory", |status| status.network.gave_way),
     (Counter, "received_packets", "Datagrams received", |status| status.network.packets_in),
     (Counter, "sent_packets", "Datagrams sent", |status| status.network.packets_out),
     (BytesCounter, "received", "Bytes in datagrams received", |status| status.network.bytes_in),
