@@ -30,8 +30,9 @@ use crate::relocate::Trial;
 use crate::timers::Timer;
 use crate::work::{Foreman, Work};
 
-/// The pause before a list is named again of which a queue found no room. Ten times as long for what is not a queue: the
-/// bundle is what gives way first when memory is short.
+/// How often a home peer gets a new bundle.
+const REFRESH_US: u64 = 6 * HOUR;
+/// The first pause before a list is named again of which something found no room.
 const LIST_AGAIN_US: u64 = MINUTE;
 
 /// What a request to the home peer was about.
@@ -39,6 +40,8 @@ const LIST_AGAIN_US: u64 = MINUTE;
 pub(crate) enum Asked {
     Register,
     Queue(QueueId),
+    /// Something else of the list: the policy, an invite.
+    Listed,
     /// Nothing depends on the answer.
     Other,
 }
@@ -72,6 +75,8 @@ pub(crate) struct Home {
     list_open: BTreeSet<RequestId>,
     /// The peer had no memory for something of the list: it is named again.
     pub(crate) list_refused: bool,
+    /// After so long.
+    list_pause_us: u64,
     next_object: u32,
 }
 
@@ -119,6 +124,7 @@ impl Home {
         self.changes.clear();
         self.list_open.clear();
         self.list_refused = false;
+        self.list_pause_us = LIST_AGAIN_US;
     }
 }
 
@@ -147,6 +153,7 @@ impl Client {
             changes: Changes::default(),
             list_open: BTreeSet::new(),
             list_refused: false,
+            list_pause_us: LIST_AGAIN_US,
             next_object: 1,
         };
         self.homes.insert(id, home);
@@ -184,15 +191,27 @@ impl Client {
     pub(crate) fn home_timer(&mut self, now: Now, id: HomeId) {
         let Some(home) = self.homes.get(&id) else { return };
         if home.is_registered() {
-            self.timers.set(Timer::Home(id), now.after_us(6 * HOUR));
-            self.publish_bundle(now, id);
-            if self.homes.get_mut(&id).is_some_and(|home| std::mem::take(&mut home.list_refused)) {
-                self.publish_list(now, id);
-            }
+            self.timers.set(Timer::Home(id), now.after_us(REFRESH_US));
+            self.refresh(now, id);
         } else {
             self.wake_home(now, id);
         }
         self.settle_homes = true;
+    }
+
+    /// Says again what the peer may no longer know: the list, if something of it was refused, or else the bundle. Not both:
+    /// each bundle has new packages, and whoever makes many forgets those that others have already.
+    fn refresh(&mut self, now: Now, id: HomeId) {
+        let Some(home) = self.homes.get_mut(&id) else { return };
+        let is_late = home.list_pause_us >= REFRESH_US;
+        let refused = std::mem::take(&mut home.list_refused);
+        if refused {
+            home.list_pause_us = home.list_pause_us.saturating_mul(2).min(REFRESH_US);
+            self.publish_list(now, id);
+        }
+        if !refused || is_late {
+            self.publish_bundle(now, id);
+        }
     }
 
     pub(crate) fn home_event(&mut self, now: Now, id: HomeId, event: ClientLinkEvent) {
@@ -320,20 +339,19 @@ impl Client {
                     self.dirty.insert(row.contact);
                 }
             }
-            (Asked::Queue(_) | Asked::Other, Answer::Error { code: error_code::FULL, retry_after_ms }) => {
-                let pause = if matches!(asked, Asked::Queue(_)) { LIST_AGAIN_US } else { 10 * LIST_AGAIN_US };
-                self.list_again(now, id, pause.max(u64::from(retry_after_ms) * MS));
+            (Asked::Queue(_) | Asked::Listed, Answer::Error { code: error_code::FULL, retry_after_ms }) => {
+                self.list_again(now, id, u64::from(retry_after_ms) * MS);
             }
-            (Asked::Queue(_) | Asked::Other, _) => {}
+            (Asked::Queue(_) | Asked::Listed | Asked::Other, _) => {}
         }
     }
 
     /// The peer had no memory for something of the list. Contacts cannot bring back a queue that its owner did not name,
-    /// so everything is named again after a while.
-    fn list_again(&mut self, now: Now, id: HomeId, pause_us: u64) {
+    /// so everything is named again after a while, which doubles.
+    fn list_again(&mut self, now: Now, id: HomeId, least_us: u64) {
         let Some(home) = self.homes.get_mut(&id) else { return };
         home.list_refused = true;
-        self.timers.set_earlier(Timer::Home(id), now.after_us(pause_us));
+        self.timers.set_earlier(Timer::Home(id), now.after_us(home.list_pause_us.max(least_us)));
     }
 
     /// The peer is short of memory: newcomers work. Asked in vain for the same twice, it is one that does not keep its word.
@@ -382,7 +400,7 @@ impl Client {
         self.set_home_state(now, id, HomeState::Online);
         self.publish_bundle(now, id);
         self.publish_list(now, id);
-        self.timers.set(Timer::Home(id), now.after_us(6 * HOUR));
+        self.timers.set(Timer::Home(id), now.after_us(REFRESH_US));
         self.start_probing(now, id);
         // Contacts whose hello waited for a ticket, and those who must learn a new CARD.
         self.dirty.extend(self.contacts.keys());
@@ -410,13 +428,13 @@ impl Client {
     fn publish_list(&mut self, now: Now, id: HomeId) {
         let (wall_s, policy) = (now.wall_s(), self.policy_frame());
         let Some(home) = self.homes.get_mut(&id) else { return };
-        home.ask_for_list(now, &policy, Asked::Other);
+        home.ask_for_list(now, &policy, Asked::Listed);
         let rows = self.queues.values().filter(|row| row.home == id);
         for row in rows.skip(usize::from(planted::is(Bug::QueuesNotListed))) {
             home.ask_for_list(now, &row.frame(), Asked::Queue(row.queue()));
         }
         for invite in self.invites.values().filter(|invite| invite.is_open(wall_s)) {
-            home.ask_for_list(now, &invite.frame(), Asked::Other);
+            home.ask_for_list(now, &invite.frame(), Asked::Listed);
         }
     }
 

@@ -525,24 +525,23 @@ fn a_contact_cannot_name_more_peers_than_are_kept() {
     assert_eq!(peers[..4], [home(1), home(2), home(3), home(4)]);
 }
 
-/// The peer answers FULL: for bob's queue, or for something else of the list.
-fn asked_again_after_full(about_a_queue: bool) -> Option<u64> {
+#[test]
+fn a_queue_that_a_home_had_no_memory_for_is_named_again_at_growing_intervals() {
     let mut desk = Desk::new();
     let (id, queue) = (*desk.client.homes.keys().next().unwrap(), *desk.client.queues.keys().next().unwrap());
     desk.home().incarnation = Some(pirushka_wire::Incarnation([1; 8]));
-    let asked = if about_a_queue { crate::home::Asked::Queue(queue) } else { crate::home::Asked::Other };
-    let full = pirushka_link::Answer::Error { code: pirushka_wire::frame::error_code::FULL, retry_after_ms: 60_000 };
-    desk.client.home_answer(NOW, id, asked, full);
-    (0..=20).map(|minutes| minutes * MINUTE).find(|&us| {
-        desk.client.handle_timeout(later(us));
-        !desk.home().list_refused
-    })
-}
-
-#[test]
-fn what_a_home_had_no_memory_for_is_named_again_before_long() {
-    assert_eq!(asked_again_after_full(true), Some(MINUTE));
-    assert_eq!(asked_again_after_full(false), Some(10 * MINUTE));
+    let mut minute = 0;
+    for expected in [5, 5, 5, 8, 16, 32, 64, 128] {
+        let full =
+            pirushka_link::Answer::Error { code: pirushka_wire::frame::error_code::FULL, retry_after_ms: 300_000 };
+        desk.client.home_answer(later(minute * MINUTE), id, crate::home::Asked::Queue(queue), full);
+        let begun = minute;
+        while desk.home().list_refused {
+            minute += 1;
+            desk.client.handle_timeout(later(minute * MINUTE));
+        }
+        assert_eq!(minute - begun, expected);
+    }
 }
 
 #[test]

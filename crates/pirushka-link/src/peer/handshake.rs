@@ -96,7 +96,7 @@ impl PeerLink {
             return Err(Drop::SlowedDown);
         }
         if self.room < NEW_SESSION_BYTES || self.sessions.len() >= self.config.sessions_max {
-            self.make_way(now, NEW_SESSION_BYTES);
+            self.make_way(now, NEW_SESSION_BYTES.saturating_sub(self.room).max(1));
             return Err(Drop::SessionsFull);
         }
         let own = self.draw_session_id(now, remote);

@@ -33,7 +33,7 @@ use crate::mac1::{MacKey, SeenMacs};
 use crate::sealed::{Header, NUMBER_LIMIT};
 use crate::veil::{HEADER_LEN, Unveiled, Veil};
 
-use limits::PrefixLimits;
+use limits::{Bucket, PrefixLimits};
 use outbox::{Outbox, SpareOutboxes};
 use reset::Resets;
 use sessions::{Session, Sessions};
@@ -109,6 +109,10 @@ impl Default for PeerLinkConfig {
 const WAY_SLOTS: usize = 16;
 /// A session that is not registered may give way after such a silence: who wants it back makes another in a round trip.
 const WAY_SILENCE_US: u64 = 15_000_000;
+/// A registered one may when two of the longest keepalives (112 s) have not come.
+const WAY_REGISTERED_US: u64 = 240_000_000;
+/// Such searches per second.
+const WAYS_PER_S: u32 = 200;
 /// With less room than this nothing waits for the proof of a path: an outbox may come with buffers of half of it.
 const WAITING_ROOM_MIN: u64 = 8 * 1024;
 
@@ -224,11 +228,12 @@ pub struct PeerLink {
     spare: SpareOutboxes,
     /// Frames of the packet that is being made.
     frames: Vec<u8>,
-    /// The owner has no memory for more.
     /// Bytes that sessions may still take; see [`Self::set_room`].
     room: u64,
     /// The slot at which the next search for a session that may give way begins.
     way: usize,
+    /// How many more such searches there may be now.
+    ways: Bucket,
     counters: Counters,
 }
 
@@ -269,6 +274,7 @@ impl PeerLink {
             frames: Vec::new(),
             room: u64::MAX,
             way: 0,
+            ways: Bucket::full(WAYS_PER_S),
             counters: Counters::default(),
             config,
             key,
@@ -427,24 +433,39 @@ impl PeerLink {
     }
 
     /// Sessions want `bytes` more than there is room for: some that nobody would miss give way, if there are any among the
-    /// next few slots. One look is at a few only, so that a flood of newcomers costs little; they ask again anyway.
+    /// next few slots. So many times a second at most, and a few slots at a time: a flood costs little, and whoever finds
+    /// no room asks again anyway.
     pub fn make_way(&mut self, now: Now, bytes: u64) {
+        if self.answers.len() >= handshake::ANSWERS_MAX || !self.ways.take(now.mono_us, WAYS_PER_S, WAYS_PER_S) {
+            return;
+        }
         let mut freed = 0;
         for _ in 0..WAY_SLOTS {
             self.way = if self.way + 1 < self.sessions.slots() { self.way + 1 } else { 0 };
             let Some((session, state)) = self.sessions.at(self.way) else { continue };
-            let patience = if state.is_registered { self.config.unreachable_us } else { WAY_SILENCE_US };
-            if !state.is_confirmed || now.mono_us.saturating_sub(state.last_heard_us) < patience {
+            let patience_us = if state.is_registered { WAY_REGISTERED_US } else { WAY_SILENCE_US };
+            if now.mono_us.saturating_sub(state.last_heard_us) < patience_us {
                 continue;
             }
-            self.close_with_notice(session);
-            self.events.push_back(PeerLinkEvent::Closed { session, reason: CloseReason::Idle });
+            freed += Self::SESSION_BYTES + state.outbox_weight() as u64;
             self.counters.gave_way += 1;
-            freed += Self::SESSION_BYTES;
+            self.give_way(session);
             if freed >= bytes {
                 return;
             }
         }
+    }
+
+    fn give_way(&mut self, session: SessionHandle) {
+        let is_confirmed = self.sessions.get(session).is_some_and(|state| state.is_confirmed);
+        let reason = if is_confirmed {
+            self.close_with_notice(session);
+            CloseReason::Idle
+        } else {
+            self.close(session);
+            CloseReason::Unfinished
+        };
+        self.events.push_back(PeerLinkEvent::Closed { session, reason });
     }
 
     /// Other limits from now on; what exists stays. Node, shard, boot id, veil, trains and the filters' size are the

@@ -44,3 +44,40 @@ fn a_handshake_uses_the_room_up_at_once() {
     pair.run(SECOND);
     assert!(!pair.client.is_established(), "two sessions in the room of one");
 }
+
+/// Whether a session that was silent for so long has given way.
+fn has_given_way(is_registered: bool, silent_us: u64) -> bool {
+    let mut pair = Pair::established();
+    if is_registered {
+        pair.client.request(pair.now, &register(), Class::Control);
+    }
+    pair.run(SECOND);
+    pair.run(silent_us);
+    pair.peer.make_way(pair.now, 1);
+    assert_eq!(pair.peer.memory_bytes() == 0, pair.peer.counters().gave_way == 1);
+    pair.peer.memory_bytes() == 0
+}
+
+#[test]
+fn what_gives_way_is_a_sender_that_is_silent_or_a_user_of_whom_two_keepalives_are_missing() {
+    assert!(!has_given_way(false, 10 * SECOND) && has_given_way(false, 15 * SECOND));
+    assert!(!has_given_way(true, 230 * SECOND) && has_given_way(true, 240 * SECOND));
+}
+
+#[test]
+fn a_handshake_that_nobody_finishes_gives_way_too() {
+    let mut pair = Pair::new();
+    pair.client.connect(pair.now, at(PEER));
+    pair.run(30 * MS);
+    while pair.peer.memory_bytes() == 0 {
+        pair.run(10 * MS);
+    }
+    // The answer is on its way, and nothing comes back.
+    pair.client = ClientLink::new(ClientLinkConfig::default(), key().peer_id(), [9; 32]);
+    pair.run(14 * SECOND);
+    pair.peer.make_way(pair.now, 1);
+    assert!(pair.peer.memory_bytes() > 0);
+    pair.run(2 * SECOND);
+    pair.peer.make_way(pair.now, 1);
+    assert_eq!(pair.peer.memory_bytes(), 0);
+}

@@ -28,10 +28,12 @@ impl Peer {
             self.welcome(session, request, incarnation);
             return Ok(Answer::Given);
         }
-        if let Err(full) = self.may_keep_state(session) {
-            // Senders who are silent give way to users; who asked asks again.
+        if self.may_keep_state(session).is_err() {
+            // Senders who are silent give way to users.
             self.link.make_way(now, crate::limits::SESSION_OVERHEAD);
-            return Err(full);
+            self.drain_events(now);
+            self.settle_link();
+            self.may_keep_state(session)?;
         }
         let registered = match self.try_register(now, session, instance, before, frame) {
             Ok(registered) => registered,

@@ -99,21 +99,6 @@ fn in_a_full_peer_a_newcomer_takes_the_place_of_a_sender_that_is_silent_and_of_n
     assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
 }
 
-#[test]
-fn in_a_full_peer_a_session_of_a_user_gives_way_when_it_is_no_longer_reachable() {
-    let (mut world, ..) = full_world();
-    let bob = world.client();
-    world.register(bob, &person(1));
-    for _ in 0..40 {
-        world.may_connect();
-    }
-    world.clients.iter_mut().for_each(|client| client.is_connected = false);
-    world.run(2 * MINUTE);
-    let back = (0..30).any(|_| world.may_connect());
-    assert!(back, "{:?}", stats(&world));
-    assert!(stats(&world).bytes_held <= CAP, "{:?}", stats(&world));
-}
-
 /// Bob has two sessions, of which the older is dead. `before` says how many messages were on their way in it when the
 /// newer came, and when all have been taken, how many bytes the peer holds.
 fn held_after_a_change_of_session(before: u8) -> u64 {
