@@ -68,7 +68,7 @@ pub(crate) struct Home {
     taken: RangeSet,
     /// Taken in before the incarnation was known.
     unacknowledged: VecDeque<DeliveryId>,
-    asked: BTreeMap<RequestId, Asked>,
+    pub(crate) asked: BTreeMap<RequestId, Asked>,
     changes: Changes<Asked>,
     /// Requests of the list that are not answered yet; LIST_END follows the last. Others are not waited for, and must not
     /// be taken for these: the end of a list that is not whole closes queues.

@@ -541,6 +541,7 @@ fn a_queue_that_a_home_had_no_memory_for_is_named_again_at_growing_intervals() {
             desk.client.handle_timeout(later(minute * MINUTE));
         }
         assert_eq!(minute - begun, expected);
+        assert!(desk.home().asked.values().any(|asked| *asked == crate::home::Asked::Queue(queue)));
     }
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod outbox;
 mod path;
 mod reset;
+mod room;
 mod sessions;
 mod transmit;
 
@@ -105,23 +106,6 @@ impl Default for PeerLinkConfig {
     }
 }
 
-/// Slots that are looked at for sessions that may give way, each time that something finds no room.
-const WAY_SLOTS: usize = 16;
-/// A session that is not registered may give way after such a silence: who wants it back makes another in a round trip.
-const WAY_SILENCE_US: u64 = 15_000_000;
-/// A registered one may when two of the longest keepalives (112 s) have not come.
-const WAY_REGISTERED_US: u64 = 240_000_000;
-/// Such searches per second.
-const WAYS_PER_S: u32 = 200;
-/// With less room than this nothing waits for the proof of a path: an outbox may come with buffers of half of it.
-const WAITING_ROOM_MIN: u64 = 8 * 1024;
-
-/// How many bytes of frames may wait for the proof of a path when sessions may take `room` bytes more. They wait for
-/// seconds, and whoever asks for proofs may be anybody; buffers may take twice what is in them. All of it is asked for or
-/// pushed again.
-fn waiting_max(room: u64) -> usize {
-    if room < WAITING_ROOM_MIN { 0 } else { usize::try_from(room / 4).unwrap_or(usize::MAX) }
-}
 /// What a HELLO_ACK takes that is kept for repeating.
 const HELLO_ACK_BYTES: u64 = 208;
 /// What a new session takes.
@@ -214,7 +198,7 @@ pub struct PeerLink {
     resets: Resets,
     sessions: Sessions,
     timers: BTreeSet<(u64, SessionHandle, Timer)>,
-    /// Answers to handshake packets and unknown sessions; at most one per datagram taken in.
+    /// Answers to handshake packets and unknown sessions, at most one per datagram taken in, and what tells of closing.
     answers: VecDeque<(SocketAddr, Vec<u8>)>,
     /// Sessions with something to send, each once.
     ready: VecDeque<SessionHandle>,
@@ -274,7 +258,7 @@ impl PeerLink {
             frames: Vec::new(),
             room: u64::MAX,
             way: 0,
-            ways: Bucket::full(WAYS_PER_S),
+            ways: Bucket::full(room::WAYS_PER_S),
             counters: Counters::default(),
             config,
             key,
@@ -340,7 +324,7 @@ impl PeerLink {
     /// `push` gets the session's outbox, and how many bytes may wait there at most.
     fn queue(&mut self, session: SessionHandle, push: impl FnOnce(&mut Outbox, usize) -> bool) {
         let Some(state) = self.sessions.get_mut(session) else { return };
-        let most = if state.path.is_some() { waiting_max(self.room) } else { self.config.outbox_max };
+        let most = if state.path.is_some() { room::waiting_max(self.room) } else { self.config.outbox_max };
         if most == 0 {
             self.counters.frames_refused += 1;
             return;
@@ -426,48 +410,6 @@ impl PeerLink {
         self.config.sessions_max
     }
 
-    /// How many bytes sessions and what waits in them may take beyond what they take now. Where it is too little, new
-    /// sessions are dropped as if there were no slots, and what waits for the proof of a path is held to what there is.
-    pub fn set_room(&mut self, bytes: u64) {
-        self.room = bytes;
-    }
-
-    /// Sessions want `bytes` more than there is room for: some that nobody would miss give way, if there are any among the
-    /// next few slots. So many times a second at most, and a few slots at a time: a flood costs little, and whoever finds
-    /// no room asks again anyway.
-    pub fn make_way(&mut self, now: Now, bytes: u64) {
-        if self.answers.len() >= handshake::ANSWERS_MAX || !self.ways.take(now.mono_us, WAYS_PER_S, WAYS_PER_S) {
-            return;
-        }
-        let mut freed = 0;
-        for _ in 0..WAY_SLOTS {
-            self.way = if self.way + 1 < self.sessions.slots() { self.way + 1 } else { 0 };
-            let Some((session, state)) = self.sessions.at(self.way) else { continue };
-            let patience_us = if state.is_registered { WAY_REGISTERED_US } else { WAY_SILENCE_US };
-            if now.mono_us.saturating_sub(state.last_heard_us) < patience_us {
-                continue;
-            }
-            freed += Self::SESSION_BYTES + state.outbox_weight() as u64;
-            self.counters.gave_way += 1;
-            self.give_way(session);
-            if freed >= bytes {
-                return;
-            }
-        }
-    }
-
-    fn give_way(&mut self, session: SessionHandle) {
-        let is_confirmed = self.sessions.get(session).is_some_and(|state| state.is_confirmed);
-        let reason = if is_confirmed {
-            self.close_with_notice(session);
-            CloseReason::Idle
-        } else {
-            self.close(session);
-            CloseReason::Unfinished
-        };
-        self.events.push_back(PeerLinkEvent::Closed { session, reason });
-    }
-
     /// Other limits from now on; what exists stays. Node, shard, boot id, veil, trains and the filters' size are the
     /// start's.
     pub fn set_limits(&mut self, config: &PeerLinkConfig) {
@@ -497,6 +439,11 @@ impl PeerLink {
 
     /// Sends CLOSE, then forgets the session, without an event.
     pub fn close_with_notice(&mut self, session: SessionHandle) {
+        self.say_close(session);
+        self.close(session);
+    }
+
+    fn say_close(&mut self, session: SessionHandle) {
         let mut datagram = vec![];
         if let Some(state) = self.sessions.get_mut(session).filter(|state| state.next_number < NUMBER_LIMIT) {
             let mut frames = vec![];
@@ -505,7 +452,12 @@ impl PeerLink {
             state.seal_packet(&self.veil, &frames, size, &mut datagram);
             self.answers.push_back((state.remote.get(), datagram));
         }
+    }
+
+    /// Forgets the session, which the owner did not ask for.
+    fn end(&mut self, session: SessionHandle, reason: CloseReason) {
         self.close(session);
+        self.events.push_back(PeerLinkEvent::Closed { session, reason });
     }
 
     /// Does what is due.
@@ -647,8 +599,7 @@ impl PeerLink {
         } else {
             CloseReason::Idle
         };
-        self.close(session);
-        self.events.push_back(PeerLinkEvent::Closed { session, reason });
+        self.end(session, reason);
     }
 }
 

@@ -81,3 +81,18 @@ fn a_handshake_that_nobody_finishes_gives_way_too() {
     pair.peer.make_way(pair.now, 1);
     assert_eq!(pair.peer.memory_bytes(), 0);
 }
+
+#[test]
+fn a_flood_that_finds_no_room_searches_so_many_times_a_second() {
+    let mut pair = Pair::established();
+    pair.run(SECOND);
+    let silent_us = pair.now.mono_us - pair.peer.last_heard_us(pair.session()).unwrap();
+    pair.run(15 * SECOND - MS - silent_us);
+    (0..1000).for_each(|_| pair.peer.make_way(pair.now, 1));
+    pair.run(2 * MS);
+    pair.peer.make_way(pair.now, 1);
+    assert_eq!(pair.peer.counters().gave_way, 0, "the searches of this second are over");
+    pair.run(5 * MS);
+    pair.peer.make_way(pair.now, 1);
+    assert_eq!(pair.peer.counters().gave_way, 1);
+}
